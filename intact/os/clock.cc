@@ -1,0 +1,29 @@
+#include "intact/os/clock.h"
+
+#include <chrono>
+
+namespace intact::os {
+namespace {
+
+class RealClockImpl final : public Clock {
+ public:
+  int64_t wall_ns() const override {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  }
+  int64_t monotonic_ns() const override {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+};
+
+}  // namespace
+
+const Clock& RealClock() {
+  static const RealClockImpl instance;
+  return instance;
+}
+
+}  // namespace intact::os

@@ -1,0 +1,36 @@
+// The process and its surroundings: environment, memory, terminal, interrupts. Thread-safe unless said.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace intact::os {
+
+// nullopt when unset or empty.
+std::optional<std::string> Environment(const char* name);
+// $HOME, else the password file's answer, else "/".
+std::string HomeDirectory();
+
+// The kernel's own figures for this process, in bytes.
+struct MemoryUse {
+  uint64_t resident = 0;       // Now (VmRSS).
+  uint64_t resident_peak = 0;  // Highest so far (VmHWM).
+  uint64_t anonymous = 0;      // Of `resident`, what no file backs (RssAnon).
+};
+MemoryUse CurrentMemoryUse();
+// Hands freed heap back to the kernel.
+void ReleaseFreeMemory();
+
+unsigned ProcessorCount();
+
+bool IsTerminal(int descriptor);
+// Columns of the terminal at `descriptor`, or `otherwise`.
+int TerminalWidth(int descriptor, int otherwise);
+
+// Makes the first SIGINT or SIGTERM set the returned flag and the second end the process at once with
+// status 130; makes SIGPIPE an error of the write. Call once, from main.
+const std::atomic<bool>& InstallInterruptFlag();
+
+}  // namespace intact::os

@@ -1,0 +1,1 @@
+#include "intact/testing/testing.h"
