@@ -1,9 +1,9 @@
 // codec: vectors of float32, smaller and exactly back.
 //
-// A codec class is a row in the table of codec.cc: a persistent number, a test "does it hold these bits
-// exactly?", an encoder and a decoder. EncodeVector tries the classes from small to large and proves the
-// choice by decoding and comparing every byte, so NaN payloads, -0.0 and subnormals come back as they were.
-// Byte layout: docs/format/codecs.md. All functions are thread-safe.
+// A codec class is a row in the table of codec.cc: a persistent number, a test "does it hold these
+// bits exactly?", an encoder and a decoder. EncodeVector tries the classes from small to large and
+// proves the choice by decoding and comparing every byte, so NaN payloads, -0.0 and subnormals come
+// back as they were. Byte layout: docs/format/codecs.md. All functions are thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,9 @@ constexpr size_t EncodedSizeMax(size_t dimensions) { return 1 + 4 * dimensions; 
 // Appends the encoding of `vector` [d] to `target` and returns the class it chose.
 VectorClass EncodeVector(std::span<const float> vector, base::Bytes& target);
 
-// Decodes exactly the bytes of one vector into `target` [d], bit for bit what was encoded. kCorruption when
-// the size does not fit the class and d, kUnsupported for an unknown class; `target` is then undefined.
+// Decodes exactly the bytes of one vector into `target` [d], bit for bit what was encoded.
+// kCorruption when the size does not fit the class and d, kUnsupported for an unknown class;
+// `target` is then undefined.
 base::Status DecodeVector(base::ByteSpan encoded, std::span<float> target);
 
 // "raw", "bfloat16", "float16", or "unknown".

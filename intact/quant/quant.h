@@ -1,7 +1,7 @@
 // quant: vectors, smaller and nearly back, with a proven error.
 //
-// A code is only ever a guide to the exact vector: `error` bounds the distance between them with every
-// rounding included, so a scan may discard a row only when the bound says so. Thread-safe.
+// A code is only ever a guide to the exact vector: `error` bounds the distance between them with
+// every rounding included, so a scan may discard a row only when the bound says so. Thread-safe.
 #pragma once
 
 #include <cstdint>

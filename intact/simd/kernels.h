@@ -1,0 +1,14 @@
+// The tables of kernels, one per level. Internal to simd: callers use simd.h.
+#pragma once
+
+#include "intact/simd/simd.h"
+
+namespace intact::simd {
+
+extern const Kernels kScalarKernels;
+#if defined(INTACT_SIMD_X86)
+extern const Kernels kAvx2Kernels;    // Needs AVX2 and F16C.
+extern const Kernels kAvx512Kernels;  // Needs AVX-512 F, BW, VL and VNNI.
+#endif
+
+}  // namespace intact::simd

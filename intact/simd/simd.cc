@@ -1,0 +1,49 @@
+#include "intact/simd/simd.h"
+
+#include "intact/base/check.h"
+#include "intact/simd/kernels.h"
+
+namespace intact::simd {
+namespace {
+
+Level DetectLevel() {
+#if defined(INTACT_SIMD_X86)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
+    return Level::kAvx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) return Level::kAvx2;
+#endif
+  return Level::kScalar;
+}
+
+}  // namespace
+
+Level BestLevel() {
+  static const Level level = DetectLevel();
+  return level;
+}
+
+const Kernels& KernelsFor(Level level) {
+  INTACT_CHECK(level <= BestLevel());
+#if defined(INTACT_SIMD_X86)
+  if (level == Level::kAvx512) return kAvx512Kernels;
+  if (level == Level::kAvx2) return kAvx2Kernels;
+#endif
+  return kScalarKernels;
+}
+
+std::string_view LevelName(Level level) {
+  switch (level) {
+    case Level::kScalar:
+      return "scalar";
+    case Level::kAvx2:
+      return "avx2";
+    case Level::kAvx512:
+      return "avx512";
+  }
+  return "unknown";
+}
+
+}  // namespace intact::simd

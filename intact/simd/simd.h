@@ -1,0 +1,45 @@
+// simd: kernels per CPU behind plain functions.
+//
+// The scalar kernels are the definition; every other level gives the same bits on the same input,
+// which simd_test.cc proves on odd sizes, unaligned data and special values. Kernels cannot fail:
+// callers validate. No allocation; the only state is the choice of CPU. All functions are
+// thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace intact::simd {
+
+enum class Level : uint8_t { kScalar, kAvx2, kAvx512 };
+
+struct Kernels {
+  // The inner product of a [d] and b [d], the canonical score of the project. Definition: 16
+  // float32 lanes start at +0; element i adds fl(a[i] * b[i]) to lane i % 16, in order of i; then
+  // lanes l and l + 8 are added, then l + 4, l + 2, l + 1. One rounding per operation, no fused
+  // multiply-add.
+  float (*dot_f32)(const float* a, const float* b, size_t d);
+
+  // products[r] = sum over i of query[i] * rows[r * stride + i], for r in [0, count). d is a
+  // multiple of 64; values lie in [-127, 127]; d <= 131,072, so that the sum fits. Reads exactly d
+  // bytes of each row.
+  void (*dot_i8_rows)(const int8_t* query, const int8_t* rows, size_t stride, size_t count,
+                      size_t d, int32_t* products);
+
+  // sums[i] += multiplier * row[i] for i in [0, d); the caller keeps the sums within int32.
+  void (*accumulate_i8)(int32_t* sums, const int8_t* row, int32_t multiplier, size_t d);
+
+  // target[i] = the float32 value of the float16 with bits source[i]; exact. No NaN in the source.
+  void (*widen_f16)(const uint16_t* source, float* target, size_t d);
+};
+
+// The best level this CPU has; decided once.
+Level BestLevel();
+// The kernels of `level`, which must be at most BestLevel().
+const Kernels& KernelsFor(Level level);
+inline const Kernels& BestKernels() { return KernelsFor(BestLevel()); }
+// "scalar", "avx2", "avx512".
+std::string_view LevelName(Level level);
+
+}  // namespace intact::simd
