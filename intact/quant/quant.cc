@@ -12,6 +12,17 @@ bool IsFinite(std::span<const float> vector) {
   return true;
 }
 
+namespace {
+
+// A float32 above `value` >= 0 even if `value` carries a relative error of 1e-12; 0 stays 0.
+float RoundUp(double value) {
+  if (value == 0) return 0.0f;
+  return std::nextafter(static_cast<float>(value * (1 + 1e-12)),
+                        std::numeric_limits<float>::infinity());
+}
+
+}  // namespace
+
 // code[i] = round(x[i] / scale) with scale = max |x| / 127. The error is summed in double: each
 // difference x - scale * code is exact to 2^-53 relative, the sum of d squares to d * 2^-53, so
 // 1e-12 relative headroom, and one float32 step upwards, cover every rounding for any d below 2^31.
@@ -25,19 +36,19 @@ CodeScale QuantiseInt8(std::span<const float> vector, std::span<int8_t> code) {
   // their norm as the error, which is a sound bound.
   const bool is_tiny = result.scale < std::numeric_limits<float>::min();
   const double inverse = is_tiny ? 0.0 : 1.0 / static_cast<double>(result.scale);
-  double square_sum = 0;
+  double error_squared = 0;
+  double code_squared = 0;
   for (size_t i = 0; i < vector.size(); ++i) {
     const double rounded = std::nearbyint(static_cast<double>(vector[i]) * inverse);
     const double clamped = std::min(127.0, std::max(-127.0, rounded));
     code[i] = static_cast<int8_t>(clamped);
     const double difference =
         static_cast<double>(vector[i]) - static_cast<double>(result.scale) * clamped;
-    square_sum += difference * difference;
+    error_squared += difference * difference;
+    code_squared += clamped * clamped;
   }
-  const double error = std::sqrt(square_sum) * (1 + 1e-12);
-  result.error = error == 0 ? 0.0f
-                            : std::nextafter(static_cast<float>(error),
-                                             std::numeric_limits<float>::infinity());
+  result.error = RoundUp(std::sqrt(error_squared));
+  result.norm = RoundUp(static_cast<double>(result.scale) * std::sqrt(code_squared));
   return result;
 }
 

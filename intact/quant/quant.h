@@ -15,8 +15,11 @@ namespace intact::quant {
 struct CodeScale {
   float scale = 0;  // >= 0; 0 exactly when every component is 0.
   float error = 0;  // >= || x - scale * code ||, Euclidean, rounded up.
+  float norm = 0;   // >= || scale * code ||, Euclidean, rounded up.
+
+  bool operator==(const CodeScale&) const = default;
 };
-static_assert(sizeof(CodeScale) == 8);
+static_assert(sizeof(CodeScale) == 12);  // Stored as it is: docs/format/store.md.
 
 // Quantises `vector` [d], every component finite, to `code` [d] in [-127, 127].
 CodeScale QuantiseInt8(std::span<const float> vector, std::span<int8_t> code);

@@ -14,14 +14,16 @@ namespace {
 void ExpectSound(const std::vector<float>& vector) {
   std::vector<int8_t> code(vector.size());
   const CodeScale scale = QuantiseInt8(vector, code);
-  long double sum = 0;
+  long double sum = 0, code_sum = 0;
   for (size_t i = 0; i < vector.size(); ++i) {
     ASSERT_GE(code[i], -127);
     const long double difference =
         static_cast<long double>(vector[i]) - static_cast<long double>(scale.scale) * code[i];
     sum += difference * difference;
+    code_sum += std::pow(static_cast<long double>(scale.scale) * code[i], 2.0L);
   }
   EXPECT_GE(static_cast<long double>(scale.error), std::sqrt(sum));
+  EXPECT_GE(static_cast<long double>(scale.norm), std::sqrt(code_sum));
 }
 
 TEST(QuantiseInt8, StatesAnErrorThatHolds) {
