@@ -1,0 +1,34 @@
+// A set of small numbers as bits. Thread-compatible value.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace intact::search {
+
+class Bitmap {
+ public:
+  Bitmap() = default;
+  explicit Bitmap(size_t size) : words_((size + 63) / 64), size_(size) {}
+
+  size_t size() const { return size_; }
+  bool Has(size_t index) const { return (words_[index / 64] >> (index % 64) & 1) != 0; }
+  void Add(size_t index) { words_[index / 64] |= uint64_t{1} << (index % 64); }
+  // Adds [begin, end).
+  void AddRange(size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) Add(i);
+  }
+  size_t Count() const {
+    size_t count = 0;
+    for (const uint64_t word : words_) count += static_cast<size_t>(std::popcount(word));
+    return count;
+  }
+
+ private:
+  std::vector<uint64_t> words_;
+  size_t size_ = 0;
+};
+
+}  // namespace intact::search

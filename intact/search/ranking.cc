@@ -1,0 +1,100 @@
+#include "intact/search/ranking.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <unordered_map>
+
+namespace intact::search {
+namespace {
+
+constexpr std::array<SignalRow, kSignalCount> kSignals = {{
+    {SignalId::kVector, "vector", 1.0},
+    {SignalId::kText, "text", 0.45},
+    {SignalId::kSymbol, "symbol", 2.0},
+    {SignalId::kPath, "path", 1.0},
+    {SignalId::kSameFile, "same file", 0.15},
+    {SignalId::kAside, "aside", -1.2},
+}};
+
+constexpr size_t kIndexOf(SignalId id) { return static_cast<size_t>(id); }
+
+double Score(const Candidate& candidate) {
+  double score = 0;
+  for (const SignalRow& signal : kSignals)
+    score += signal.weight * candidate.values[kIndexOf(signal.id)];
+  return score;
+}
+
+void SortBestFirst(std::vector<Candidate>& candidates) {
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.order < b.order;
+  });
+}
+
+// How many other candidates of the file stand among the best 20, as log2(1 + n).
+void FillSameFile(std::vector<Candidate>& candidates) {
+  constexpr size_t kBest = 20;
+  std::unordered_map<uint64_t, int> counts;
+  for (size_t i = 0; i < std::min(kBest, candidates.size()); ++i) ++counts[candidates[i].file];
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const auto found = counts.find(candidates[i].file);
+    const int others = found == counts.end() ? 0 : found->second - (i < kBest ? 1 : 0);
+    candidates[i].values[kIndexOf(SignalId::kSameFile)] = std::log2(1.0 + others);
+  }
+}
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
+}
+
+}  // namespace
+
+std::span<const SignalRow, kSignalCount> Signals() { return kSignals; }
+
+void Rank(std::vector<Candidate>& candidates, size_t k, size_t file_share_max) {
+  for (Candidate& candidate : candidates) candidate.score = Score(candidate);
+  SortBestFirst(candidates);
+  FillSameFile(candidates);
+  for (Candidate& candidate : candidates) candidate.score = Score(candidate);
+  SortBestFirst(candidates);
+  // Chunks beyond their file's share move behind the first k of the others.
+  std::unordered_map<uint64_t, size_t> taken;
+  std::vector<Candidate> placed;
+  std::vector<Candidate> later;
+  for (const Candidate& candidate : candidates) {
+    const bool has_place = placed.size() < k && ++taken[candidate.file] <= file_share_max;
+    (has_place ? placed : later).push_back(candidate);
+  }
+  placed.insert(placed.end(), later.begin(), later.end());
+  candidates = std::move(placed);
+}
+
+double AsideValue(std::string_view path) {
+  static constexpr std::string_view kFolders[] = {
+      "test",       "tests",       "testing",      "testdata",    "__tests__",  "spec",
+      "specs",      "fixtures",    "mock",         "mocks",       "example",    "examples",
+      "sample",     "samples",     "demo",         "demos",       "bench",      "benchmark",
+      "benchmarks", "vendor",      "vendored",     "third_party", "thirdparty", "external",
+      "extern",     "deps",        "node_modules", "generated",   "gen",        "dist",
+      "fuzz",       "idlelib_test"};
+  for (size_t begin = 0; begin < path.size();) {
+    const size_t slash = path.find('/', begin);
+    if (slash == std::string_view::npos) break;
+    const std::string_view folder = path.substr(begin, slash - begin);
+    for (const std::string_view marked : kFolders) {
+      if (EqualsIgnoringCase(folder, marked)) return 1;
+    }
+    begin = slash + 1;
+  }
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  return name.starts_with("test_") || name.starts_with("Test") || has("_test.") || has(".test.") ||
+                 has(".spec.") || has("_spec.") || has("Test.") || has("Tests.") ||
+                 has("_unittest.")
+             ? 1
+             : 0;
+}
+
+}  // namespace intact::search

@@ -1,0 +1,53 @@
+// Goal: scores are the weighted sum of the signals, ties have one order, and no file takes all
+// places.
+#include "intact/search/ranking.h"
+
+#include <gtest/gtest.h>
+
+namespace intact::search {
+namespace {
+
+Candidate Make(double vector, uint64_t file, uint64_t order) {
+  Candidate candidate;
+  candidate.values[static_cast<size_t>(SignalId::kVector)] = vector;
+  candidate.file = file;
+  candidate.order = order;
+  return candidate;
+}
+
+TEST(Rank, BreaksTiesByOrder) {
+  std::vector<Candidate> candidates = {Make(1, 1, 7), Make(1, 2, 3), Make(2, 3, 9)};
+  Rank(candidates, 3, 3);
+  EXPECT_EQ(candidates[0].order, 9u);
+  EXPECT_EQ(candidates[1].order, 3u);
+  EXPECT_EQ(candidates[2].order, 7u);
+}
+
+TEST(Rank, LimitsTheShareOfOneFileInTheFirstPlaces) {
+  std::vector<Candidate> candidates;
+  for (uint64_t i = 0; i < 6; ++i)
+    candidates.push_back(Make(10 - static_cast<double>(i) * 0.1, 1, i));
+  candidates.push_back(Make(1, 2, 10));
+  candidates.push_back(Make(0.5, 3, 11));
+  Rank(candidates, 4, 2);
+  EXPECT_EQ(candidates[0].order, 0u);
+  EXPECT_EQ(candidates[1].order, 1u);
+  EXPECT_EQ(candidates[2].order, 10u);
+  EXPECT_EQ(candidates[3].order, 11u);
+  EXPECT_EQ(candidates[4].order, 2u);
+  EXPECT_EQ(candidates.size(), 8u);
+}
+
+TEST(AsideValue, KnowsTestsAndVendoredCode) {
+  for (const char* path :
+       {"tests/a.c", "src/Test/x.py", "a/foo_test.go", "vendor/z.c", "test_x.py", "a.spec.ts"}) {
+    EXPECT_EQ(AsideValue(path), 1) << path;
+  }
+  for (const char* path :
+       {"src/attest.c", "contest/a.py", "lib/latest.js", "unittest.py", "", "a"}) {
+    EXPECT_EQ(AsideValue(path), 0) << path;
+  }
+}
+
+}  // namespace
+}  // namespace intact::search

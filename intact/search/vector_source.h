@@ -1,0 +1,34 @@
+// What a vector search reads: codes in runs, and exact vectors one at a time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "intact/base/base.h"
+#include "intact/quant/quant.h"
+#include "intact/search/bitmap.h"
+
+namespace intact::search {
+
+// Rows with consecutive ids whose codes lie in one matrix. Borrowed for the life of the source.
+struct CodeRun {
+  uint64_t first_id = 0;
+  size_t count = 0;
+  const int8_t* codes = nullptr;  // [count, stride]; components beyond the dimensions are 0.
+  size_t stride = 0;              // A multiple of 64, at least the dimensions.
+  const quant::CodeScale* scales = nullptr;  // [count]
+  const Bitmap* allowed = nullptr;           // [count]: the rows to search; all when null.
+};
+
+// Thread rule of an implementation: const calls from any thread.
+class VectorSource {
+ public:
+  virtual ~VectorSource() = default;
+  virtual size_t dimensions() const = 0;
+  // Runs in ascending order of ids, without overlap.
+  virtual std::span<const CodeRun> runs() const = 0;
+  // The exact vector [d] of an id that lies in a run.
+  virtual base::Status ReadVector(uint64_t id, std::span<float> target) const = 0;
+};
+
+}  // namespace intact::search
