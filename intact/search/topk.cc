@@ -100,6 +100,13 @@ class Scan {
     const double approximate =
         static_cast<double>(query_scale_.scale) * static_cast<double>(scale.scale) * product;
     const double norm = static_cast<double>(scale.norm) + static_cast<double>(scale.error);
+    ++scanned_;
+    sum_ += approximate;
+    square_sum_ += approximate * approximate;
+    if (!(query_norm_ * norm < kNormProductMax)) {  // Also when it is infinite or a NaN.
+      candidates_.push_back({id, std::numeric_limits<double>::infinity()});
+      return;
+    }
     const double slack =
         (query_norm_ * static_cast<double>(scale.error) +
          static_cast<double>(query_scale_.error) * static_cast<double>(scale.norm) +

@@ -44,8 +44,9 @@ class ArraySource final : public VectorSource {
     std::vector<VectorHit> hits;
     for (size_t i = 0; i < rows_.size(); ++i) {
       if (allowed != nullptr && !allowed->Has(i)) continue;
-      hits.push_back({i, simd::KernelsFor(simd::Level::kScalar)
-                             .dot_f32(query.data(), rows_[i].data(), dimensions_)});
+      const float score = simd::KernelsFor(simd::Level::kScalar)
+                              .dot_f32(query.data(), rows_[i].data(), dimensions_);
+      if (!std::isnan(score)) hits.push_back({i, score});
     }
     std::stable_sort(hits.begin(), hits.end(),
                      [](const VectorHit& a, const VectorHit& b) { return a.score > b.score; });
