@@ -15,11 +15,11 @@ namespace intact::engine {
 struct StatusReport {
   std::string root;
   std::string store;
-  std::string model;     // Its identity.
+  std::string model;  // Its identity.
   uint32_t dimensions = 0;
-  uint64_t version = 0;  // Number of the last commit.
-  int64_t committed_ns = 0;    // When that was, wall clock, since 1970.
-  int64_t indexed_ns = 0;      // When the last index run ended.
+  uint64_t version = 0;      // Number of the last commit.
+  int64_t committed_ns = 0;  // When that was, wall clock, since 1970.
+  int64_t indexed_ns = 0;    // When the last index run ended.
   uint64_t files = 0;
   uint64_t chunks = 0;
   uint64_t vectors = 0;         // Rows in the store: distinct texts, deleted ones too until gc.
@@ -36,7 +36,8 @@ struct StatusReport {
   uint64_t source_bytes = 0;  // Of the indexed files.
   uint64_t raw_bytes = 0;     // The vectors as float32.
   uint64_t stored_bytes = 0;  // The store's files, all of them.
-  std::vector<std::pair<std::string, uint64_t>> stored_by_part;  // "exact vectors", "codes", "postings", ...
+  std::vector<std::pair<std::string, uint64_t>>
+      stored_by_part;  // "exact vectors", "codes", "postings", ...
 };
 // kNotFound when the place has no store.
 base::Result<StatusReport> ReadStatus(const Place& place);
@@ -46,14 +47,14 @@ struct ExplainedChunk {
   uint32_t last_line = 0;
   std::string symbol;
   std::string definitions;
-  uint64_t size = 0;     // Bytes.
-  uint64_t tokens = 0;   // By the local model's tokeniser.
-  std::string key;       // Hexadecimal.
+  uint64_t size = 0;       // Bytes.
+  uint64_t tokens = 0;     // By the local model's tokeniser.
+  std::string key;         // Hexadecimal.
   bool is_stored = false;  // The store holds its vector.
 };
 
 struct ExplainReport {
-  std::string path;    // Relative to the root.
+  std::string path;  // Relative to the root.
   bool is_in = false;
   std::string reason;  // "in", or a reason for skipping.
   std::string rule;    // "" when the reason says all.
@@ -62,8 +63,9 @@ struct ExplainReport {
   std::string index_state;  // "not indexed", "up to date", "changed since it was indexed".
   std::vector<ExplainedChunk> chunks;
 };
-// Why `path` (absolute or relative to the working folder) is in or out of the index, and its chunks as they
-// would be indexed now. kNotFound when it does not exist, kInvalidArgument when it lies outside the root.
+// Why `path` (absolute or relative to the working folder) is in or out of the index, and its chunks
+// as they would be indexed now. kNotFound when it does not exist, kInvalidArgument when it lies
+// outside the root.
 base::Result<ExplainReport> ExplainFile(const Place& place, const ScopeOptions& scope,
                                         const std::string& path);
 
@@ -75,7 +77,8 @@ struct VerifyReport {
   std::vector<FileProblem> problems;  // Paths of the store's files; empty means intact.
   double seconds = 0;
 };
-// Reads everything; changes nothing. kNotFound when there is no store. Damage is in the report, not in the status.
+// Reads everything; changes nothing. kNotFound when there is no store. Damage is in the report, not
+// in the status.
 base::Result<VerifyReport> VerifyIndex(const Place& place,
                                        const std::function<void(uint64_t rows)>& progress = {});
 

@@ -1,13 +1,14 @@
-// engine: the public C++ API. An index is a folder of source text (the root) joined with a store of its
-// chunks' vectors; the engine walks, embeds, commits and searches.
+// engine: the public C++ API. An index is a folder of source text (the root) joined with a store of
+// its chunks' vectors; the engine walks, embeds, commits and searches.
 //
 //   INTACT_ASSIGN_OR_RETURN(auto place, engine::Locate({.directory = "."}));
 //   INTACT_ASSIGN_OR_RETURN(auto report, engine::UpdateIndex(place, {}));
 //   INTACT_ASSIGN_OR_RETURN(auto searcher, engine::Searcher::Open(place));
-//   INTACT_ASSIGN_OR_RETURN(auto response, searcher->Search({.query = "where is the retry delay computed"}));
+//   INTACT_ASSIGN_OR_RETURN(auto response, searcher->Search({.query = "where is the retry delay
+//   computed"}));
 //
-// Threads: free functions are thread-safe, and one writer per store is enforced across processes by a lock.
-// Status codes say what to do next (base/result.h); messages name the path and the remedy.
+// Threads: free functions are thread-safe, and one writer per store is enforced across processes by
+// a lock. Status codes say what to do next (base/result.h); messages name the path and the remedy.
 #pragma once
 
 #include "intact/engine/admin.h"   // IWYU pragma: export

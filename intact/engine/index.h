@@ -54,21 +54,22 @@ struct IndexReport {
   uint64_t files_unchanged = 0;  // Of those, known by their stat alone.
   uint64_t files_indexed = 0;    // New or changed in this run.
   uint64_t files_removed = 0;    // Gone from the folder, or out of scope now.
-  uint64_t files_failed = 0;     // Unreadable or changing; their older state, if any, stays in the index.
-  uint64_t chunks = 0;           // In the index afterwards.
+  uint64_t files_failed =
+      0;                // Unreadable or changing; their older state, if any, stays in the index.
+  uint64_t chunks = 0;  // In the index afterwards.
   uint64_t chunks_embedded = 0;  // Of this run's chunks, those whose text was new to the store.
   uint64_t chunks_reused = 0;    // Of this run's chunks, those whose vector was there already.
   uint64_t bytes_read = 0;
-  std::vector<ReasonCount> skipped;    // By reason; a skipped folder counts once.
-  std::vector<FileProblem> problems;   // The first 1,000.
+  std::vector<ReasonCount> skipped;   // By reason; a skipped folder counts once.
+  std::vector<FileProblem> problems;  // The first 1,000.
   double seconds = 0;
   bool is_interrupted = false;
 };
 
-// Creates the store when there is none, else updates it: unchanged files cost a stat, changed files their
-// changed chunks. Commits batch by batch, so an interrupted or killed run keeps what it had committed and the
-// next goes on from there. kUnavailable: another writer; kInvalidArgument: the store belongs to another model;
-// kFull: no room on the disk (what was committed stays).
+// Creates the store when there is none, else updates it: unchanged files cost a stat, changed files
+// their changed chunks. Commits batch by batch, so an interrupted or killed run keeps what it had
+// committed and the next goes on from there. kUnavailable: another writer; kInvalidArgument: the
+// store belongs to another model; kFull: no room on the disk (what was committed stays).
 base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& options,
                                       const ProgressSink& progress = {});
 
@@ -81,7 +82,7 @@ struct PlanRule {
 };
 
 struct IndexPlan {
-  std::vector<PlanRule> rules;    // Most files first within "in" and "out".
+  std::vector<PlanRule> rules;  // Most files first within "in" and "out".
   uint64_t files_to_read = 0;
   uint64_t bytes_to_read = 0;
   uint64_t chunks = 0;            // In the files to read.

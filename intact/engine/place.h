@@ -9,9 +9,10 @@
 namespace intact::engine {
 
 struct Place {
-  std::string root;    // Canonical path of the indexed folder.
-  std::string store;   // Folder of the store.
-  std::string folder;  // What of the root was asked for: "" for all, else "src/net" relative to the root.
+  std::string root;   // Canonical path of the indexed folder.
+  std::string store;  // Folder of the store.
+  std::string
+      folder;  // What of the root was asked for: "" for all, else "src/net" relative to the root.
   bool exists = false;  // The store is there.
 };
 
@@ -19,15 +20,17 @@ struct LocateOptions {
   std::string directory = ".";
   // Use this store folder, whatever the root.
   std::optional<std::string> store;
-  // Keep the store in ROOT/.intact (with a .gitignore of its own) instead of the user's data folder.
+  // Keep the store in ROOT/.intact (with a .gitignore of its own) instead of the user's data
+  // folder.
   bool local = false;
-  // Look at the parents of `directory` for an index that covers it, nearest first; the result's `folder` then
-  // says which part was asked for. Without it the root is `directory` itself.
+  // Look at the parents of `directory` for an index that covers it, nearest first; the result's
+  // `folder` then says which part was asked for. Without it the root is `directory` itself.
   bool search_parents = false;
 };
 
-// Finds the place of `directory`, which must be a folder (kNotFound, kInvalidArgument). The order: `store`;
-// ROOT/.intact when it exists or `local` is set; else $XDG_DATA_HOME/intact/stores/NAME-HASH (data home
+// Finds the place of `directory`, which must be a folder (kNotFound, kInvalidArgument). The order:
+// `store`; ROOT/.intact when it exists or `local` is set; else
+// $XDG_DATA_HOME/intact/stores/NAME-HASH (data home
 // ~/.local/share by default), one folder per root. Creates nothing.
 base::Result<Place> Locate(const LocateOptions& options);
 

@@ -21,8 +21,8 @@ struct SearchRequest {
   std::string query;
   size_t k = 10;  // 1 to 10,000.
   SearchMode mode = SearchMode::kHybrid;
-  // Filters, all applied before the top k are chosen. A path must match one of the globs, a file one of the
-  // languages (names or aliases: "cpp", "python").
+  // Filters, all applied before the top k are chosen. A path must match one of the globs, a file
+  // one of the languages (names or aliases: "cpp", "python").
   std::vector<std::string> path_globs;
   std::vector<std::string> languages;
   // Fill SearchHit::signals.
@@ -41,15 +41,16 @@ struct SearchHit {
   uint32_t last_line = 0;
   std::string language;
   std::string symbol;  // May be empty.
-  double score = 0;    // Higher is better; comparable within one response only, except in kVector mode.
-  std::string text;    // The chunk as it is in the file now; empty when is_stale.
+  double score =
+      0;  // Higher is better; comparable within one response only, except in kVector mode.
+  std::string text;       // The chunk as it is in the file now; empty when is_stale.
   bool is_stale = false;  // The file changed since it was indexed: the lines may have moved.
   std::vector<Signal> signals;
 };
 
 struct SearchResponse {
-  std::vector<SearchHit> hits;  // Best first; ties by path and line.
-  uint64_t version = 0;         // Of the store that was searched.
+  std::vector<SearchHit> hits;   // Best first; ties by path and line.
+  uint64_t version = 0;          // Of the store that was searched.
   uint64_t chunks_searched = 0;  // That passed the filters.
   double seconds = 0;
 };

@@ -30,7 +30,8 @@ struct FileRecord {
   uint32_t chunk_count;
   uint8_t language;
   uint8_t flags;
-  uint8_t zero[14];
+  uint8_t skip_reason;
+  uint8_t zero[13];
 };
 static_assert(sizeof(FileRecord) == 64 && offsetof(FileRecord, language) == 48);
 
@@ -63,6 +64,7 @@ uint32_t CatalogBuilder::AddFile(const FileEntry& file) {
   record.first_chunk = chunk_count_;
   record.language = file.language;
   record.flags = file.flags;
+  record.skip_reason = file.skip_reason;
   strings_.PutBytes(base::AsBytes(file.path));
   files_.Put(record);
   return file_count_++;
@@ -153,6 +155,7 @@ FileEntry CatalogView::file(uint32_t index) const {
   entry.inode = record.inode;
   entry.language = record.language;
   entry.flags = record.flags;
+  entry.skip_reason = record.skip_reason;
   if (uint64_t{record.first_chunk} + record.chunk_count <= chunk_count_) {
     entry.first_chunk = record.first_chunk;
     entry.chunk_count = record.chunk_count;

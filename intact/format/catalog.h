@@ -27,6 +27,8 @@ struct FileEntry {
   uint32_t chunk_count = 0;
   uint8_t language = 0;
   uint8_t flags = 0;
+  uint8_t skip_reason =
+      0;  // Not 0: looked into and left out (number of source/skip.h); has no chunks.
 };
 
 struct ChunkEntry {

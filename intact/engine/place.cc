@@ -1,0 +1,67 @@
+#include "intact/engine/place.h"
+
+#include <string_view>
+
+#include "intact/os/os.h"
+
+namespace intact::engine {
+namespace {
+
+constexpr char kLocalFolder[] = ".intact";
+
+bool HasStore(const std::string& store) { return os::StatPath(os::JoinPath(store, "SUPER")).ok(); }
+
+std::string LocalStore(const std::string& root) {
+  return os::JoinPath(os::JoinPath(root, kLocalFolder), "store");
+}
+
+// NAME-HASH: readable, and unlike for unlike roots.
+std::string StoreName(const std::string& root) {
+  std::string name;
+  for (const char c : root.substr(root.rfind('/') + 1)) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                          (c == '.' && !name.empty());
+    if (name.size() < 48) name += is_plain ? c : '_';
+  }
+  if (name.empty()) name = "root";
+  return name + "-" + base::DigestOf(root).ToHex().substr(0, 16);
+}
+
+std::string SharedStore(const std::string& root) {
+  const std::optional<std::string> data_home = os::Environment("XDG_DATA_HOME");
+  const std::string home = data_home && data_home->front() == '/'
+                               ? *data_home
+                               : os::JoinPath(os::HomeDirectory(), ".local/share");
+  return os::JoinPath(os::JoinPath(home, "intact/stores"), StoreName(root));
+}
+
+std::string ChooseStore(const std::string& root, const LocateOptions& options) {
+  if (options.store) return os::AbsolutePath(*options.store);
+  const std::string local = LocalStore(root);
+  return options.local || HasStore(local) ? local : SharedStore(root);
+}
+
+}  // namespace
+
+base::Result<Place> Locate(const LocateOptions& options) {
+  Place place;
+  INTACT_ASSIGN_OR_RETURN(place.root, os::CanonicalPath(options.directory));
+  INTACT_ASSIGN_OR_RETURN(const os::FileStat stat, os::StatPath(place.root));
+  if (stat.kind != os::EntryKind::kDirectory) {
+    return base::InvalidArgument(options.directory + " is not a folder");
+  }
+  place.store = ChooseStore(place.root, options);
+  place.exists = HasStore(place.store);
+  if (place.exists || !options.search_parents || options.store || options.local) return place;
+  for (std::string parent = place.root; parent != "/";) {
+    parent = os::ParentPath(parent);
+    const std::string store = ChooseStore(parent, options);
+    if (!HasStore(store)) continue;
+    const size_t prefix = parent == "/" ? 1 : parent.size() + 1;
+    return Place{parent, store, place.root.substr(prefix), true};
+  }
+  return place;
+}
+
+}  // namespace intact::engine

@@ -1,0 +1,213 @@
+#include "intact/format/manifest.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+namespace intact::format {
+namespace {
+
+using base::Result;
+using base::Status;
+
+constexpr std::array<unsigned char, 8> kMagic = {0x89, 'I', 'N', 'M', '\r', '\n', 0x1a, '\n'};
+
+// The fixed part as it lies on disk.
+struct ManifestHead {
+  std::array<unsigned char, 8> magic;
+  uint16_t major;
+  uint16_t minor;
+  uint32_t segment_count;
+  Uuid store;
+  uint64_t version;
+  uint64_t parent;
+  int64_t wall_ns;
+  uint64_t next_row;
+  uint64_t next_segment;
+  uint32_t dimensions;
+  uint32_t element_type;
+  uint32_t metric;
+  uint32_t name_size;
+  uint32_t model_size;
+  uint32_t reserved0;
+  uint64_t engine_state_size;
+  std::array<std::byte, 24> reserved1;
+};
+static_assert(sizeof(ManifestHead) == 128);
+static_assert(offsetof(ManifestHead, store) == 16);
+static_assert(offsetof(ManifestHead, version) == 32);
+static_assert(offsetof(ManifestHead, dimensions) == 72);
+static_assert(offsetof(ManifestHead, engine_state_size) == 96);
+
+static_assert(sizeof(SegmentEntry) == 64 && offsetof(SegmentEntry, header_digest) == 32,
+              "entries are copied as they lie on disk");
+
+constexpr size_t kCrcSize = sizeof(uint32_t);
+
+// What the head says of the sizes, added up; each part is bounded before, so nothing overflows.
+uint64_t SizeOf(const ManifestHead& head) {
+  return sizeof(ManifestHead) + uint64_t{head.segment_count} * sizeof(SegmentEntry) +
+         head.name_size + head.model_size + head.engine_state_size + kCrcSize;
+}
+
+Status CheckHead(const ManifestHead& head, uint64_t size, const std::string& what) {
+  const auto damaged = [&](const std::string& message) {
+    return base::Corruption(what + ": " + message);
+  };
+  const bool is_reserved_zero =
+      head.reserved0 == 0 &&
+      std::all_of(head.reserved1.begin(), head.reserved1.end(),
+                  [](std::byte byte) { return byte == std::byte{0}; });
+  if (!is_reserved_zero && head.minor <= kFormatMinor) {
+    return damaged("reserved bytes at offset 92 or 104 are not zero");
+  }
+  if (head.segment_count > kSegmentCountMax || head.name_size > kNameSizeMax ||
+      head.model_size > kNameSizeMax || head.engine_state_size > kEngineStateSizeMax) {
+    return damaged("a size is above its limit");
+  }
+  if (SizeOf(head) != size) {
+    return damaged("expected " + std::to_string(SizeOf(head)) + " bytes, found " +
+                   std::to_string(size));
+  }
+  const bool is_parent_older =
+      head.version == 0 ? head.parent == 0 : head.parent < head.version;
+  if (!is_parent_older) {
+    return damaged("version " + std::to_string(head.version) + " has parent " +
+                   std::to_string(head.parent));
+  }
+  if (head.element_type != static_cast<uint32_t>(ElementType::kFloat32)) {
+    return base::Unsupported(what + ": unknown element type " + std::to_string(head.element_type));
+  }
+  if (head.metric < 1 || head.metric > 3) {
+    return base::Unsupported(what + ": unknown metric " + std::to_string(head.metric));
+  }
+  return base::Ok();
+}
+
+Status CheckSegments(const Manifest& manifest, const std::string& what) {
+  uint64_t row = 0;
+  std::vector<uint64_t> ids;
+  ids.reserve(manifest.segments.size());
+  for (const SegmentEntry& entry : manifest.segments) {
+    const bool is_in_order = entry.first_row >= row && entry.first_row <= manifest.next_row &&
+                             entry.row_count <= manifest.next_row - entry.first_row;
+    if (!is_in_order || entry.id >= manifest.next_segment) {
+      return base::Corruption(what + ": segment " + std::to_string(entry.id) + " with " +
+                              std::to_string(entry.row_count) + " rows from " +
+                              std::to_string(entry.first_row) + " does not fit rows " +
+                              std::to_string(row) + " to " + std::to_string(manifest.next_row) +
+                              " and segment ids below " + std::to_string(manifest.next_segment));
+    }
+    row = entry.first_row + entry.row_count;
+    ids.push_back(entry.id);
+  }
+  std::sort(ids.begin(), ids.end());
+  const auto twice = std::adjacent_find(ids.begin(), ids.end());
+  if (twice != ids.end()) {
+    return base::Corruption(what + ": segment " + std::to_string(*twice) + " is named twice");
+  }
+  return base::Ok();
+}
+
+}  // namespace
+
+std::string CollectionSpec::ToString() const {
+  static constexpr const char* kMetricNames[] = {"?", "cosine", "dot product", "Euclidean"};
+  const auto index = static_cast<uint32_t>(metric);
+  return "\"" + name + "\" of " + std::to_string(dimensions) + " dimensions, metric " +
+         kMetricNames[index <= 3 ? index : 0] + ", model \"" + model + "\"";
+}
+
+Status CheckSpec(const CollectionSpec& spec) {
+  if (spec.dimensions == 0 || spec.dimensions > kDimensionsMax) {
+    return base::InvalidArgument("a collection cannot have " + std::to_string(spec.dimensions) +
+                                 " dimensions; 1 to " + std::to_string(kDimensionsMax) +
+                                 " are possible");
+  }
+  if (spec.name.size() > kNameSizeMax || spec.model.size() > kNameSizeMax) {
+    return base::InvalidArgument("the name or model of a collection has more than " +
+                                 std::to_string(kNameSizeMax) + " bytes");
+  }
+  const auto metric = static_cast<uint32_t>(spec.metric);
+  if (metric < 1 || metric > 3) {
+    return base::InvalidArgument("unknown metric " + std::to_string(metric));
+  }
+  return base::Ok();
+}
+
+base::Bytes EncodeManifest(const Manifest& manifest) {
+  INTACT_CHECK(CheckSpec(manifest.spec).ok());
+  INTACT_CHECK(manifest.segments.size() <= kSegmentCountMax);
+  INTACT_CHECK(manifest.engine_state.size() <= kEngineStateSizeMax);
+  ManifestHead head{};
+  head.magic = kMagic;
+  head.major = kFormatMajor;
+  head.minor = kFormatMinor;
+  head.segment_count = static_cast<uint32_t>(manifest.segments.size());
+  head.store = manifest.store;
+  head.version = manifest.version;
+  head.parent = manifest.parent;
+  head.wall_ns = manifest.wall_ns;
+  head.next_row = manifest.next_row;
+  head.next_segment = manifest.next_segment;
+  head.dimensions = manifest.spec.dimensions;
+  head.element_type = static_cast<uint32_t>(ElementType::kFloat32);
+  head.metric = static_cast<uint32_t>(manifest.spec.metric);
+  head.name_size = static_cast<uint32_t>(manifest.spec.name.size());
+  head.model_size = static_cast<uint32_t>(manifest.spec.model.size());
+  head.engine_state_size = manifest.engine_state.size();
+
+  base::ByteWriter writer;
+  writer.mutable_bytes().reserve(SizeOf(head));
+  writer.Put(head);
+  for (const SegmentEntry& entry : manifest.segments) writer.Put(entry);
+  writer.PutBytes(base::AsBytes(manifest.spec.name));
+  writer.PutBytes(base::AsBytes(manifest.spec.model));
+  writer.PutBytes(manifest.engine_state);
+  writer.Put(base::Crc32c(writer.bytes()));
+  return writer.Take();
+}
+
+Result<Manifest> DecodeManifest(base::ByteSpan bytes, const std::string& what) {
+  if (bytes.size() < sizeof(ManifestHead) + kCrcSize) {
+    return base::Corruption(what + ": expected at least 132 bytes, found " +
+                            std::to_string(bytes.size()));
+  }
+  const auto head = base::Load<ManifestHead>(bytes.data());
+  if (head.magic != kMagic) return base::Corruption(what + ": no manifest (magic differs)");
+  const base::ByteSpan content = bytes.first(bytes.size() - kCrcSize);
+  const auto stored_crc = base::Load<uint32_t>(bytes.data() + content.size());
+  const uint32_t crc = base::Crc32c(content);
+  if (crc != stored_crc) {
+    return base::Corruption(what + ": checksum at offset " + std::to_string(content.size()) +
+                            " differs: " + ExpectedFound(stored_crc, crc));
+  }
+  INTACT_RETURN_IF_ERROR(CheckReadable(head.major, head.minor, {}, what));
+  INTACT_RETURN_IF_ERROR(CheckHead(head, bytes.size(), what));
+
+  Manifest manifest;
+  manifest.store = head.store;
+  manifest.version = head.version;
+  manifest.parent = head.parent;
+  manifest.wall_ns = head.wall_ns;
+  manifest.spec.dimensions = head.dimensions;
+  manifest.spec.metric = static_cast<Metric>(head.metric);
+  manifest.next_row = head.next_row;
+  manifest.next_segment = head.next_segment;
+  base::ByteReader reader(content);
+  reader.Skip(sizeof(head));
+  manifest.segments.resize(head.segment_count);
+  for (SegmentEntry& entry : manifest.segments) entry = reader.Get<SegmentEntry>();
+  manifest.spec.name = base::AsText(reader.GetBytes(head.name_size));
+  manifest.spec.model = base::AsText(reader.GetBytes(head.model_size));
+  const base::ByteSpan state = reader.GetBytes(head.engine_state_size);
+  manifest.engine_state.assign(state.begin(), state.end());
+  INTACT_CHECK(reader.AtEnd());
+  if (Status spec = CheckSpec(manifest.spec); !spec.ok()) {
+    return base::Corruption(what + ": " + spec.message());
+  }
+  INTACT_RETURN_IF_ERROR(CheckSegments(manifest, what));
+  return manifest;
+}
+
+}  // namespace intact::format
