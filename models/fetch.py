@@ -43,7 +43,8 @@ def fetch_debian(names, folder):
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     sources = pathlib.Path("/etc/apt/sources.list.d/debian.sources").read_text()
-    (state / "source.sources").write_text(re.sub(r"^Types: deb$", "Types: deb-src", sources, flags=re.M))
+    stanzas = [stanza for stanza in sources.split("\n\n") if "-security" not in stanza]
+    (state / "source.sources").write_text(re.sub(r"^Types: deb$", "Types: deb-src", "\n\n".join(stanzas), flags=re.M))
     options = ["-o", f"Dir::Etc::sourcelist={state}/source.sources", "-o", "Dir::Etc::sourceparts=/dev/null",
                "-o", f"Dir::State::lists={state}/lists", "-o", f"Dir::Cache={state}/cache"]
     print(run(["apt-get", *options, "update"]))

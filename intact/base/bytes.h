@@ -1,5 +1,5 @@
-// Little-endian bytes: loads, stores, and bounds-checked cursors. Everything that goes to disk passes
-// through here, so host byte order appears nowhere else. Thread-compatible values.
+// Little-endian bytes: loads, stores, and bounds-checked cursors. Everything that goes to disk
+// passes through here, so host byte order appears nowhere else. Thread-compatible values.
 #pragma once
 
 #include <bit>
@@ -92,7 +92,8 @@ class ByteWriter {
 };
 
 // Reads forward through borrowed bytes. After the first read past the end every read gives zero or
-// empty and `ok()` is false, so a parser may read a whole record and check once. Never reads outside.
+// empty and `ok()` is false, so a parser may read a whole record and check once. Never reads
+// outside.
 class ByteReader {
  public:
   explicit ByteReader(ByteSpan bytes) : bytes_(bytes) {}

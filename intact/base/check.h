@@ -9,10 +9,9 @@ namespace intact::base {
 }  // namespace intact::base
 
 // Always on.
-#define INTACT_CHECK(condition)                                              \
-  (static_cast<bool>(condition)                                              \
-       ? static_cast<void>(0)                                                \
-       : ::intact::base::CheckFailed(__FILE__, __LINE__, #condition))
+#define INTACT_CHECK(condition)                        \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
+                                : ::intact::base::CheckFailed(__FILE__, __LINE__, #condition))
 
 // Debug builds only, for hot loops.
 #ifdef NDEBUG

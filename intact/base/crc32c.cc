@@ -26,7 +26,8 @@ constexpr Table MakeTable() {
 constexpr Table kTable = MakeTable();
 
 // The crc32 instruction stands here and not in `simd`, because `base` may include nothing and every
-// file check starts from base. One instruction, chosen at run time, against the definition in tests.
+// file check starts from base. One instruction, chosen at run time, against the definition in
+// tests.
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) uint32_t Crc32cInstruction(ByteSpan bytes, uint32_t crc) {
   uint64_t state = ~crc;

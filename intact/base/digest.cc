@@ -36,9 +36,8 @@ std::string Digest::ToHex() const {
 Digest DigestOf(ByteSpan bytes) {
   InitialiseOnce();
   Digest digest;
-  const int failed =
-      crypto_generichash(reinterpret_cast<unsigned char*>(digest.bytes.data()), digest.bytes.size(),
-                         Raw(bytes), bytes.size(), nullptr, 0);
+  const int failed = crypto_generichash(reinterpret_cast<unsigned char*>(digest.bytes.data()),
+                                        digest.bytes.size(), Raw(bytes), bytes.size(), nullptr, 0);
   INTACT_CHECK(failed == 0);
   return digest;
 }

@@ -1,5 +1,5 @@
-// Identity of content: BLAKE2b with 256 bits (RFC 7693), by libsodium. Two different inputs with one
-// digest are not expected to exist, so a digest may stand for its content. Thread-safe.
+// Identity of content: BLAKE2b with 256 bits (RFC 7693), by libsodium. Two different inputs with
+// one digest are not expected to exist, so a digest may stand for its content. Thread-safe.
 #pragma once
 
 #include <array>

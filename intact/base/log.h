@@ -1,5 +1,5 @@
-// The one hook for messages from the library, which itself never writes to a stream. Callers that want
-// them pass a LogSink down; there is no global sink.
+// The one hook for messages from the library, which itself never writes to a stream. Callers that
+// want them pass a LogSink down; there is no global sink.
 #pragma once
 
 #include <functional>

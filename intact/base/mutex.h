@@ -1,6 +1,6 @@
-// std::mutex with clang's thread-safety annotations, so that "this field is guarded by that lock" is
-// checked by the compiler. Under other compilers the annotations vanish.
-// Source of the scheme: Hutchins, Ballman, Sutherland, "C/C++ Thread Safety Analysis", SCAM 2014.
+// std::mutex with clang's thread-safety annotations, so that "this field is guarded by that lock"
+// is checked by the compiler. Under other compilers the annotations vanish. Source of the scheme:
+// Hutchins, Ballman, Sutherland, "C/C++ Thread Safety Analysis", SCAM 2014.
 #pragma once
 
 #include <condition_variable>

@@ -63,9 +63,12 @@ inline Status Full(std::string message) { return Status(Code::kFull, std::move(m
 inline Status Unavailable(std::string message) {
   return Status(Code::kUnavailable, std::move(message));
 }
-inline Status Cancelled(std::string message) { return Status(Code::kCancelled, std::move(message)); }
+inline Status Cancelled(std::string message) {
+  return Status(Code::kCancelled, std::move(message));
+}
 
-// A value or the Status that says why there is none. Reading the value of a failure is a bug and aborts.
+// A value or the Status that says why there is none. Reading the value of a failure is a bug and
+// aborts.
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -104,10 +107,10 @@ class [[nodiscard]] Result {
 }  // namespace intact::base
 
 // Returns the Status out of the enclosing function when `expression` fails.
-#define INTACT_RETURN_IF_ERROR(expression)                            \
-  do {                                                                \
+#define INTACT_RETURN_IF_ERROR(expression)                                        \
+  do {                                                                            \
     if (::intact::base::Status intact_status = (expression); !intact_status.ok()) \
-      return intact_status;                                           \
+      return intact_status;                                                       \
   } while (false)
 
 #define INTACT_CONCAT_INNER(a, b) a##b

@@ -23,9 +23,7 @@ std::string FromHex(const std::string& hex) {
 class Object {
  public:
   explicit Object(std::string text) : text_(std::move(text)) {}
-  bool Has(const std::string& name) const {
-    return text_.find("\"" + name + "\":") != std::string::npos;
-  }
+  bool StartsWith(const std::string& name) const { return text_.starts_with("{\"" + name + "\":"); }
   std::string Text(const std::string& name) const {
     size_t at = text_.find('"', text_.find("\"" + name + "\":") + name.size() + 3);
     return ParseString(at);
@@ -105,7 +103,7 @@ std::vector<Object> ReadObjects(const std::string& name) {
 }
 
 std::string InputOf(const Object& object) {
-  return object.Has("hex") ? FromHex(object.Text("hex")) : object.Text("text");
+  return object.StartsWith("hex") ? FromHex(object.Text("hex")) : object.Text("text");
 }
 
 TEST(Tokeniser, CutsAsTheReferenceDoes) {

@@ -9,11 +9,11 @@
 #include <cerrno>
 
 #include "intact/os/file.h"
+#include "intact/os/posix_stat.h"
 
 namespace intact::os {
-namespace {
 
-FileStat FromStat(const struct stat& info) {
+FileStat ToFileStat(const struct stat& info) {
   FileStat result;
   if (S_ISREG(info.st_mode)) {
     result.kind = EntryKind::kFile;
@@ -30,8 +30,6 @@ FileStat FromStat(const struct stat& info) {
   return result;
 }
 
-}  // namespace
-
 base::Result<std::vector<DirectoryEntry>> ListDirectory(const std::string& path) {
   DIR* directory = opendir(path.c_str());
   if (directory == nullptr) return ErrnoStatus(errno, "list", path);
@@ -40,9 +38,9 @@ base::Result<std::vector<DirectoryEntry>> ListDirectory(const std::string& path)
   while (const dirent* entry = readdir(directory)) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat info{};
+    struct stat info {};
     if (fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    entries.push_back({std::string(name), FromStat(info)});
+    entries.push_back({std::string(name), ToFileStat(info)});
   }
   closedir(directory);
   std::sort(entries.begin(), entries.end(),
@@ -50,11 +48,76 @@ base::Result<std::vector<DirectoryEntry>> ListDirectory(const std::string& path)
   return entries;
 }
 
+base::Result<Folder> Folder::Open(const std::string& path) {
+  int descriptor = -1;
+  do {
+    descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  } while (descriptor < 0 && errno == EINTR);
+  if (descriptor < 0) return ErrnoStatus(errno, "list", path);
+  Folder folder(descriptor, path);
+  struct stat info {};
+  if (fstat(descriptor, &info) != 0) return ErrnoStatus(errno, "stat", path);
+  folder.stat_ = ToFileStat(info);
+  return folder;
+}
+
+Folder::~Folder() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+base::Result<std::vector<NamedEntry>> Folder::List() {
+  // fdopendir takes the descriptor over, and Stat needs one of its own.
+  const int copy = fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  DIR* directory = copy < 0 ? nullptr : fdopendir(copy);
+  if (directory == nullptr) {
+    const int error = errno;
+    if (copy >= 0) close(copy);
+    return ErrnoStatus(error, "list", path_);
+  }
+  std::vector<NamedEntry> entries;
+  errno = 0;
+  while (const dirent* entry = readdir(directory)) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    entries.push_back({std::string(name), EntryKind::kOther});
+    NamedEntry& added = entries.back();
+    if (entry->d_type == DT_REG) {
+      added.kind = EntryKind::kFile;
+    } else if (entry->d_type == DT_DIR) {
+      added.kind = EntryKind::kDirectory;
+    } else if (entry->d_type == DT_LNK) {
+      added.kind = EntryKind::kLink;
+    } else if (entry->d_type == DT_UNKNOWN) {
+      const base::Result<FileStat> found = Stat(added.name);
+      if (found.ok()) {
+        added.kind = found->kind;
+      } else {
+        entries.pop_back();
+      }
+    }
+    errno = 0;
+  }
+  const int error = errno;
+  closedir(directory);
+  if (error != 0) return ErrnoStatus(error, "list", path_);
+  std::sort(entries.begin(), entries.end(),
+            [](const NamedEntry& a, const NamedEntry& b) { return a.name < b.name; });
+  return entries;
+}
+
+base::Result<FileStat> Folder::Stat(const std::string& name) const {
+  struct stat info {};
+  if (fstatat(descriptor_, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    return ErrnoStatus(errno, "stat", JoinPath(path_, name));
+  }
+  return ToFileStat(info);
+}
+
 base::Result<FileStat> StatPath(const std::string& path, bool follow_links) {
-  struct stat info{};
+  struct stat info {};
   const int failed = follow_links ? stat(path.c_str(), &info) : lstat(path.c_str(), &info);
   if (failed != 0) return ErrnoStatus(errno, "stat", path);
-  return FromStat(info);
+  return ToFileStat(info);
 }
 
 }  // namespace intact::os

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "intact/base/base.h"
@@ -26,8 +27,42 @@ struct DirectoryEntry {
   FileStat stat;
 };
 
-// Every entry but "." and "..", sorted by name as bytes. Entries that vanish meanwhile are left out.
+// Every entry but "." and "..", sorted by name as bytes. Entries that vanish meanwhile are left
+// out.
 base::Result<std::vector<DirectoryEntry>> ListDirectory(const std::string& path);
+
+struct NamedEntry {
+  std::string name;
+  EntryKind kind = EntryKind::kOther;
+};
+
+// A folder held open, for a walk that looks only at the entries it wants. Not thread-safe.
+class Folder {
+ public:
+  // Fails with kIo on a link or on what is no folder.
+  static base::Result<Folder> Open(const std::string& path);
+  ~Folder();
+  Folder(Folder&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)),
+        path_(std::move(other.path_)),
+        stat_(other.stat_) {}
+  Folder& operator=(Folder&&) = delete;
+
+  // Names and kinds without "." and "..", sorted by name as bytes; no stat per entry where the file
+  // system tells kinds. Call once.
+  base::Result<std::vector<NamedEntry>> List();
+  // Of the entry `name`, without following a link. kNotFound when it vanished.
+  base::Result<FileStat> Stat(const std::string& name) const;
+  // Of the folder itself.
+  const FileStat& stat() const { return stat_; }
+
+ private:
+  Folder(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+
+  int descriptor_;
+  std::string path_;
+  FileStat stat_;
+};
 
 // kNotFound when there is nothing. `follow_links` looks at a link's target.
 base::Result<FileStat> StatPath(const std::string& path, bool follow_links = false);

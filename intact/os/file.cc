@@ -35,8 +35,8 @@ class Descriptor {
   int fd_;
 };
 
-// Opens with O_CLOEXEC. Descriptors 0 to 2 are refused: a stray print to a closed stdout would otherwise
-// write into a store.
+// Opens with O_CLOEXEC. Descriptors 0 to 2 are refused: a stray print to a closed stdout would
+// otherwise write into a store.
 Result<Descriptor> Open(const std::string& path, int flags) {
   int fd = -1;
   do {
@@ -54,7 +54,7 @@ Result<Descriptor> Open(const std::string& path, int flags) {
 }
 
 Result<uint64_t> SizeOf(const Descriptor& descriptor, const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   if (fstat(descriptor.get(), &info) != 0) return ErrnoStatus(errno, "stat", path);
   if (!S_ISREG(info.st_mode)) {
     return base::InvalidArgument("cannot use " + path + ": it is not a regular file");
@@ -177,14 +177,15 @@ class RealFileSystemImpl final : public FileSystem {
     for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
       const std::string part = path.substr(0, slash);
       if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
-        // An existing parent on a read-only file system answers EROFS or EACCES; only its absence counts.
+        // An existing parent on a read-only file system answers EROFS or EACCES; only its absence
+        // counts.
         const int error = errno;
-        struct stat info{};
+        struct stat info {};
         if (stat(part.c_str(), &info) != 0) return ErrnoStatus(error, "create folder", part);
       }
       if (slash == std::string::npos) break;
     }
-    struct stat info{};
+    struct stat info {};
     if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, "create folder", path);
     if (!S_ISDIR(info.st_mode)) {
       return base::InvalidArgument("cannot create folder " + path + ": a file of that name exists");
@@ -212,7 +213,7 @@ class RealFileSystemImpl final : public FileSystem {
 
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     INTACT_ASSIGN_OR_RETURN(Descriptor descriptor, Open(path, O_RDWR | O_CREAT));
-    struct flock lock{};
+    struct flock lock {};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     if (fcntl(descriptor.get(), F_OFD_SETLK, &lock) != 0) {

@@ -1,8 +1,10 @@
-// Files as the store needs them: positional reads and writes, explicit sync, read-only maps, one lock.
-// FileSystem is an interface so that tests can lose unsynced bytes, tear writes and fail any call.
+// Files as the store needs them: positional reads and writes, explicit sync, read-only maps, one
+// lock. FileSystem is an interface so that tests can lose unsynced bytes, tear writes and fail any
+// call.
 //
-// Threads: a FileSystem is thread-safe; a File's ReadAt may be called from any thread, its WriteAt and
-// Sync from one at a time. Paths are bytes. Every error message names the path and the system's reason.
+// Threads: a FileSystem is thread-safe; a File's ReadAt may be called from any thread, its WriteAt
+// and Sync from one at a time. Paths are bytes. Every error message names the path and the system's
+// reason.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +21,14 @@ class File {
  public:
   virtual ~File() = default;
 
-  // Fills `target` from `offset`. kCorruption when the file ends before that, kIo when the host refuses.
+  // Fills `target` from `offset`. kCorruption when the file ends before that, kIo when the host
+  // refuses.
   virtual base::Status ReadAt(uint64_t offset, base::MutableByteSpan target) const = 0;
-  // Writes all of `source` at `offset`, extending the file where needed. kFull when there is no room.
-  // After a failure the bytes in that range are undefined.
+  // Writes all of `source` at `offset`, extending the file where needed. kFull when there is no
+  // room. After a failure the bytes in that range are undefined.
   virtual base::Status WriteAt(uint64_t offset, base::ByteSpan source) = 0;
-  // Returns once all earlier writes, and the size, would survive power loss (fdatasync). After a failure
-  // nothing may be assumed of any unsynced write: stop using the file.
+  // Returns once all earlier writes, and the size, would survive power loss (fdatasync). After a
+  // failure nothing may be assumed of any unsynced write: stop using the file.
   virtual base::Status Sync() = 0;
   virtual base::Result<uint64_t> Size() const = 0;
 };
@@ -35,8 +38,8 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   virtual base::ByteSpan bytes() const = 0;
-  // Tells the kernel that pages of [offset, offset + size) may leave this process's resident set; they
-  // are read again when touched. A hint; never fails.
+  // Tells the kernel that pages of [offset, offset + size) may leave this process's resident set;
+  // they are read again when touched. A hint; never fails.
   virtual void Release(uint64_t offset, uint64_t size) = 0;
 };
 
@@ -65,8 +68,9 @@ class FileSystem {
   virtual base::Status SyncDirectory(const std::string& path) = 0;
   // Names in the folder without "." and "..", in no order. kNotFound when there is no such folder.
   virtual base::Result<std::vector<std::string>> ListNames(const std::string& path) = 0;
-  // Takes the exclusive lock of `path`, creating it; an open-file-description lock, so that a second open
-  // in the same process is refused too. kUnavailable with the holder's process id when it is held.
+  // Takes the exclusive lock of `path`, creating it; an open-file-description lock, so that a
+  // second open in the same process is refused too. kUnavailable with the holder's process id when
+  // it is held.
   virtual base::Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 };
 
@@ -87,8 +91,8 @@ base::Result<std::string> CanonicalPath(const std::string& path);
 // Absolute from the working directory, "." and ".." removed by text; need not exist.
 std::string AbsolutePath(std::string_view path);
 
-// A Status from errno after a failed call: "cannot open /x: Permission denied". ENOENT -> kNotFound,
-// ENOSPC, EDQUOT and EFBIG -> kFull, all other -> kIo.
+// A Status from errno after a failed call: "cannot open /x: Permission denied". ENOENT ->
+// kNotFound, ENOSPC, EDQUOT and EFBIG -> kFull, all other -> kIo.
 base::Status ErrnoStatus(int error_number, std::string_view action, std::string_view path);
 
 }  // namespace intact::os

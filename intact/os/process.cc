@@ -43,7 +43,8 @@ MemoryUse CurrentMemoryUse() {
   while (std::fgets(line, sizeof(line), status) != nullptr) {
     const auto value = [&](const char* name, uint64_t& target) {
       const size_t size = std::strlen(name);
-      if (std::strncmp(line, name, size) == 0) target = std::strtoull(line + size, nullptr, 10) * 1024;
+      if (std::strncmp(line, name, size) == 0)
+        target = std::strtoull(line + size, nullptr, 10) * 1024;
     };
     value("VmRSS:", use.resident);
     value("VmHWM:", use.resident_peak);
@@ -70,7 +71,7 @@ int TerminalWidth(int descriptor, int otherwise) {
 }
 
 const std::atomic<bool>& InstallInterruptFlag() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = OnInterrupt;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);

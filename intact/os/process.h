@@ -1,4 +1,5 @@
-// The process and its surroundings: environment, memory, terminal, interrupts. Thread-safe unless said.
+// The process and its surroundings: environment, memory, terminal, interrupts. Thread-safe unless
+// said.
 #pragma once
 
 #include <atomic>
@@ -29,8 +30,8 @@ bool IsTerminal(int descriptor);
 // Columns of the terminal at `descriptor`, or `otherwise`.
 int TerminalWidth(int descriptor, int otherwise);
 
-// Makes the first SIGINT or SIGTERM set the returned flag and the second end the process at once with
-// status 130; makes SIGPIPE an error of the write. Call once, from main.
+// Makes the first SIGINT or SIGTERM set the returned flag and the second end the process at once
+// with status 130; makes SIGPIPE an error of the write. Call once, from main.
 const std::atomic<bool>& InstallInterruptFlag();
 
 }  // namespace intact::os

@@ -1,10 +1,22 @@
 #include "intact/simd/simd.h"
 
+#if defined(INTACT_SIMD_X86)
+#include <cpuid.h>
+#endif
+
 #include "intact/base/check.h"
 #include "intact/simd/kernels.h"
 
 namespace intact::simd {
 namespace {
+
+#if defined(INTACT_SIMD_X86)
+// Asked of the processor itself: clang 14's __builtin_cpu_supports does not know the name "f16c".
+bool HasF16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
 
 Level DetectLevel() {
 #if defined(INTACT_SIMD_X86)
@@ -13,7 +25,7 @@ Level DetectLevel() {
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
     return Level::kAvx512;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) return Level::kAvx2;
+  if (__builtin_cpu_supports("avx2") && HasF16c()) return Level::kAvx2;
 #endif
   return Level::kScalar;
 }

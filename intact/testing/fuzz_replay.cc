@@ -1,5 +1,6 @@
-// Stands in for libFuzzer where it is not built in: runs a fuzz target over the files of the folders named
-// on the command line, over the empty input, and over a fixed number of seeded mutations of each.
+// Stands in for libFuzzer where it is not built in: runs a fuzz target over the files of the
+// folders named on the command line, over the empty input, and over a fixed number of seeded
+// mutations of each.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -33,7 +34,8 @@ void RunMutations(const std::vector<uint8_t>& input, std::mt19937_64& random) {
           mutant.resize(at);
           break;
         default:
-          mutant.insert(mutant.begin() + static_cast<std::ptrdiff_t>(at), static_cast<uint8_t>(random()));
+          mutant.insert(mutant.begin() + static_cast<std::ptrdiff_t>(at),
+                        static_cast<uint8_t>(random()));
       }
     }
     LLVMFuzzerTestOneInput(mutant.data(), mutant.size());
@@ -44,7 +46,8 @@ void RunMutations(const std::vector<uint8_t>& input, std::mt19937_64& random) {
 
 int main(int argc, char** argv) {
   std::mt19937_64 random(20261120);
-  std::vector<std::vector<uint8_t>> inputs{{}, std::vector<uint8_t>(64, 0), std::vector<uint8_t>(4096, 0xff)};
+  std::vector<std::vector<uint8_t>> inputs{
+      {}, std::vector<uint8_t>(64, 0), std::vector<uint8_t>(4096, 0xff)};
   for (int i = 1; i < argc; ++i) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(argv[i], error)) {

@@ -1,0 +1,436 @@
+#include "intact/store/segment_writer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <queue>
+
+#include "intact/codec/codec.h"
+#include "intact/store/folder.h"
+#include "intact/store/store.h"
+
+namespace intact::store {
+namespace {
+
+using base::Result;
+using base::Status;
+
+constexpr size_t kBufferSize = size_t{256} << 10;
+// After this many bytes of a source its pages are given back.
+constexpr size_t kReleaseSize = size_t{1} << 20;
+static_assert(sizeof(quant::CodeScale) == 3 * sizeof(float), "as docs/format/store.md lays it out");
+constexpr size_t kNoPlace = std::numeric_limits<size_t>::max();
+
+// One section on its way to the file: buffers, counts, sums up.
+class SectionSink {
+ public:
+  SectionSink(os::File& file, const SegmentPlan& plan, uint32_t kind, uint64_t offset)
+      : file_(file) {
+    entry_.kind = kind;
+    entry_.offset = offset;
+    entry_.crc = format::SectionCrcSeed(plan.store, plan.id, kind);
+  }
+
+  Status Append(base::ByteSpan bytes) {
+    entry_.crc = base::Crc32c(bytes, entry_.crc);
+    if (buffer_.size() + bytes.size() > kBufferSize) INTACT_RETURN_IF_ERROR(Flush());
+    if (bytes.size() < kBufferSize) {
+      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+      return base::Ok();
+    }
+    INTACT_RETURN_IF_ERROR(file_.WriteAt(entry_.offset + entry_.size, bytes));
+    entry_.size += bytes.size();
+    return base::Ok();
+  }
+  template <typename T>
+  Status AppendValue(const T& value) {
+    return Append(std::as_bytes(std::span(&value, 1)));
+  }
+
+  Result<format::SectionEntry> Finish() {
+    INTACT_RETURN_IF_ERROR(Flush());
+    return entry_;
+  }
+
+  uint64_t size() const { return entry_.size + buffer_.size(); }
+
+ private:
+  Status Flush() {
+    if (buffer_.empty()) return base::Ok();
+    INTACT_RETURN_IF_ERROR(file_.WriteAt(entry_.offset + entry_.size, buffer_));
+    entry_.size += buffer_.size();
+    buffer_.clear();
+    return base::Ok();
+  }
+
+  os::File& file_;
+  format::SectionEntry entry_;
+  base::Bytes buffer_;
+};
+
+// Local row of the source for row `i` of the run.
+uint32_t LocalRow(const RowRun& run, size_t i) {
+  if (!run.is_picked) return run.begin + static_cast<uint32_t>(i);
+  return static_cast<uint32_t>(run.picked[i] - run.source->first_row());
+}
+
+// The other way round; kNoPlace when the run does not take the row.
+size_t PlaceOf(const RowRun& run, uint32_t local_row) {
+  if (!run.is_picked) {
+    const bool is_taken = local_row >= run.begin && local_row - run.begin < run.count;
+    return is_taken ? local_row - run.begin : kNoPlace;
+  }
+  const RowId row = run.source->first_row() + local_row;
+  const auto it = std::lower_bound(run.picked.begin(), run.picked.end(), row);
+  if (it == run.picked.end() || *it != row) return kNoPlace;
+  return static_cast<size_t>(it - run.picked.begin());
+}
+
+// A run's rows in ascending order of (key, row), one after the other.
+class OrderedRun {
+ public:
+  OrderedRun(const RowRun& run, uint32_t base_place) : run_(run), base_place_(base_place) {
+    if (run.source == nullptr) {
+      new_order_.resize(run.count);
+      std::iota(new_order_.begin(), new_order_.end(), 0);
+      std::sort(new_order_.begin(), new_order_.end(), [&](uint32_t a, uint32_t b) {
+        return run.keys[a] != run.keys[b] ? run.keys[a] < run.keys[b] : a < b;
+      });
+    }
+    Next();
+  }
+
+  bool AtEnd() const { return place_ == kNoPlace; }
+  const base::Digest& key() const { return *key_; }
+  // Local row in the segment being written.
+  uint32_t place() const { return base_place_ + static_cast<uint32_t>(place_); }
+
+  void Next() {
+    place_ = kNoPlace;
+    if (run_.source == nullptr) {
+      if (at_ == new_order_.size()) return;
+      place_ = new_order_[at_++];
+      key_ = &run_.keys[place_];
+      return;
+    }
+    const std::span<const uint32_t> order = run_.source->key_order();
+    while (at_ < order.size() && place_ == kNoPlace) {
+      const uint32_t local_row = order[at_++];
+      if (local_row >= run_.source->row_count()) continue;  // Counted, and found missing, at the end.
+      place_ = PlaceOf(run_, local_row);
+      key_ = &run_.source->keys()[local_row];
+    }
+  }
+
+ private:
+  const RowRun& run_;
+  uint32_t base_place_;
+  std::vector<uint32_t> new_order_;
+  size_t at_ = 0;
+  size_t place_ = kNoPlace;
+  const base::Digest* key_ = nullptr;
+};
+
+class SegmentWriter {
+ public:
+  SegmentWriter(os::File& file, const SegmentPlan& plan) : file_(file), plan_(plan) {
+    header_.store = plan.store;
+    header_.id = plan.id;
+    header_.first_row = plan.first_row;
+    header_.dimensions = plan.dimensions;
+    header_.file_size = format::kPageSize;
+    for (const RowRun& run : plan.runs) header_.row_count += run.count;
+  }
+
+  Result<format::SegmentEntry> Write() {
+    INTACT_RETURN_IF_ERROR(CheckSources());
+    if (header_.row_count > 0) {
+      INTACT_RETURN_IF_ERROR(CopyColumn(format::kSectionKeys, sizeof(base::Digest)));
+      INTACT_RETURN_IF_ERROR(WriteKeyOrder());
+      INTACT_RETURN_IF_ERROR(WriteCodes());
+    }
+    // Held back until the rest, the one section of unknown size, is written behind the engine's.
+    SectionSink row_table = Sink(format::kSectionRowTable);
+    if (header_.row_count > 0) {
+      Reserve(*format::ColumnSize(format::kSectionRowTable, header_.row_count, plan_.dimensions));
+    }
+    std::vector<format::SectionEntry> engine_entries;
+    for (const SectionInput& section : plan_.sections) {
+      SectionSink sink = Sink(section.kind);
+      INTACT_RETURN_IF_ERROR(sink.Append(section.bytes));
+      INTACT_ASSIGN_OR_RETURN(const format::SectionEntry entry, sink.Finish());
+      engine_entries.push_back(entry);
+      Reserve(entry.size);
+    }
+    if (header_.row_count > 0) {
+      SectionSink rest = Sink(format::kSectionRest);
+      INTACT_RETURN_IF_ERROR(WriteVectors(row_table, rest));
+      INTACT_ASSIGN_OR_RETURN(const format::SectionEntry table_entry, row_table.Finish());
+      INTACT_ASSIGN_OR_RETURN(const format::SectionEntry rest_entry, rest.Finish());
+      header_.sections.push_back(table_entry);
+      Reserve(rest_entry.size);
+      engine_entries.push_back(rest_entry);
+    }
+    header_.sections.insert(header_.sections.end(), engine_entries.begin(), engine_entries.end());
+    return Finish();
+  }
+
+ private:
+  SectionSink Sink(uint32_t kind) {
+    return SectionSink(file_, plan_, kind,
+                       base::AlignUp(header_.file_size, format::kSectionAlignment));
+  }
+  // The next section begins behind these bytes.
+  void Reserve(uint64_t size) {
+    header_.file_size = base::AlignUp(header_.file_size, format::kSectionAlignment) + size;
+  }
+  Status Close(SectionSink& sink) {
+    INTACT_ASSIGN_OR_RETURN(const format::SectionEntry entry, sink.Finish());
+    header_.sections.push_back(entry);
+    Reserve(entry.size);
+    return base::Ok();
+  }
+
+  // Damage must not get a new, valid checksum by being copied.
+  Status CheckSources() const {
+    for (const RowRun& run : plan_.runs) {
+      if (run.source == nullptr) continue;
+      for (uint32_t kind = format::kSectionKeys; kind <= format::kSectionRest; ++kind) {
+        INTACT_RETURN_IF_ERROR(run.source->Check(kind, PageUse::kRelease));
+      }
+    }
+    return base::Ok();
+  }
+
+  // Rows of `row_size` bytes, taken over from the sources; of new rows only keys are already bytes.
+  Status CopyColumn(uint32_t kind, size_t row_size) {
+    SectionSink sink = Sink(kind);
+    for (const RowRun& run : plan_.runs) {
+      if (run.source == nullptr) {
+        INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(run.keys)));
+      } else {
+        INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(kind), row_size, sink));
+      }
+    }
+    return Close(sink);
+  }
+
+  static Status CopyRun(const RowRun& run, base::ByteSpan column, size_t row_size,
+                        SectionSink& sink) {
+    const size_t step = run.is_picked ? 1 : std::max<size_t>(1, kReleaseSize / row_size);
+    size_t released = 0;
+    for (size_t i = 0; i < run.count; i += step) {
+      const size_t count = std::min<size_t>(step, run.count - i);
+      const size_t begin = LocalRow(run, i) * row_size;
+      INTACT_RETURN_IF_ERROR(sink.Append(column.subspan(begin, count * row_size)));
+      const size_t end = begin + count * row_size;
+      if (end - released >= kReleaseSize) {
+        run.source->ReleasePages(column.subspan(released, end - released));
+        released = end;
+      }
+    }
+    return base::Ok();
+  }
+
+  Status WriteKeyOrder() {
+    std::vector<OrderedRun> runs;
+    runs.reserve(plan_.runs.size());
+    uint32_t base_place = 0;
+    for (const RowRun& run : plan_.runs) {
+      runs.emplace_back(run, base_place);
+      base_place += run.count;
+    }
+    const auto is_later = [&](size_t a, size_t b) {
+      if (runs[a].key() != runs[b].key()) return runs[b].key() < runs[a].key();
+      return runs[b].place() < runs[a].place();
+    };
+    std::priority_queue<size_t, std::vector<size_t>, decltype(is_later)> heads(is_later);
+    for (size_t i = 0; i < runs.size(); ++i) {
+      if (!runs[i].AtEnd()) heads.push(i);
+    }
+    SectionSink sink = Sink(format::kSectionKeyOrder);
+    uint32_t written = 0;
+    while (!heads.empty()) {
+      const size_t head = heads.top();
+      heads.pop();
+      INTACT_RETURN_IF_ERROR(sink.AppendValue(runs[head].place()));
+      runs[head].Next();
+      if (!runs[head].AtEnd()) heads.push(head);
+      if (++written % (kReleaseSize / sizeof(uint32_t)) == 0) ReleaseKeys();
+    }
+    ReleaseKeys();
+    if (written != header_.row_count) {
+      return base::Corruption("the key order of a segment to be copied misses rows: expected " +
+                              std::to_string(header_.row_count) + ", found " +
+                              std::to_string(written));
+    }
+    return Close(sink);
+  }
+
+  // Keys are visited in the order of the output, all over the sources.
+  void ReleaseKeys() const {
+    for (const RowRun& run : plan_.runs) {
+      if (run.source == nullptr) continue;
+      run.source->ReleasePages(run.source->Raw(format::kSectionKeys));
+      run.source->ReleasePages(run.source->Raw(format::kSectionKeyOrder));
+    }
+  }
+
+  Status WriteCodes() {
+    const size_t stride = format::CodeStride(plan_.dimensions);
+    std::vector<int8_t> code(stride);
+    std::vector<quant::CodeScale> scales;
+    SectionSink sink = Sink(format::kSectionCodes);
+    for (const RowRun& run : plan_.runs) {
+      if (run.source != nullptr) {
+        INTACT_RETURN_IF_ERROR(
+            CopyRun(run, run.source->Raw(format::kSectionCodes), stride, sink));
+        continue;
+      }
+      scales.reserve(run.count);
+      for (size_t i = 0; i < run.count; ++i) {
+        scales.push_back(CodeOf(run.vectors.subspan(i * plan_.dimensions, plan_.dimensions), code));
+        INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(std::span<const int8_t>(code))));
+      }
+    }
+    INTACT_RETURN_IF_ERROR(Close(sink));
+    return WriteScales(scales);
+  }
+
+  Status WriteScales(std::span<const quant::CodeScale> new_scales) {
+    SectionSink sink = Sink(format::kSectionCodeScales);
+    for (const RowRun& run : plan_.runs) {
+      if (run.source == nullptr) {
+        INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(new_scales.first(run.count))));
+        new_scales = new_scales.subspan(run.count);
+      } else {
+        INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(format::kSectionCodeScales),
+                                       sizeof(quant::CodeScale), sink));
+      }
+    }
+    return Close(sink);
+  }
+
+  Status WriteVectors(SectionSink& row_table, SectionSink& rest) {
+    RowId row = plan_.first_row;
+    base::Bytes encoded;
+    for (const RowRun& run : plan_.runs) {
+      if (run.source != nullptr) {
+        INTACT_RETURN_IF_ERROR(CopyVectors(run, row, row_table, rest));
+        row += run.count;
+        continue;
+      }
+      for (size_t i = 0; i < run.count; ++i, ++row) {
+        const auto vector = run.vectors.subspan(i * plan_.dimensions, plan_.dimensions);
+        encoded.clear();
+        codec::EncodeVector(vector, encoded);
+        INTACT_RETURN_IF_ERROR(AppendRow(row_table, rest, encoded,
+                                         format::RowCrc(plan_.store, row, vector)));
+      }
+    }
+    return base::Ok();
+  }
+
+  // Encoded bytes are taken over as they are. A checksum is bound to its row id: it is taken over with the id, and made
+  // again, after comparing the old one, for a row that gets another.
+  Status CopyVectors(const RowRun& run, RowId row, SectionSink& row_table, SectionSink& rest) {
+    std::vector<float> vector(plan_.dimensions);
+    const base::ByteSpan column = run.source->Raw(format::kSectionRest);
+    size_t released = 0;
+    for (size_t i = 0; i < run.count; ++i, ++row) {
+      const uint32_t local_row = LocalRow(run, i);
+      INTACT_ASSIGN_OR_RETURN(const base::ByteSpan encoded, run.source->EncodedVector(local_row));
+      uint32_t crc = run.source->vector_crc(local_row);
+      if (run.source->first_row() + local_row != row) {
+        INTACT_RETURN_IF_ERROR(run.source->ReadVector(local_row, vector));
+        crc = format::RowCrc(plan_.store, row, vector);
+      }
+      INTACT_RETURN_IF_ERROR(AppendRow(row_table, rest, encoded, crc));
+      const auto end = static_cast<size_t>(encoded.data() - column.data()) + encoded.size();
+      // A forged row table may point back; then nothing is released, which is only a hint missed.
+      if (end > released && end - released >= kReleaseSize) {
+        run.source->ReleasePages(column.subspan(released, end - released));
+        released = end;
+      }
+    }
+    run.source->ReleasePages(run.source->Raw(format::kSectionRowTable));
+    return base::Ok();
+  }
+
+  static Status AppendRow(SectionSink& row_table, SectionSink& rest, base::ByteSpan encoded,
+                          uint32_t crc) {
+    // A forged source can claim one long vector for many rows.
+    if (rest.size() + encoded.size() > std::numeric_limits<uint32_t>::max()) {
+      return base::Corruption("the encoded vectors of a segment to be copied are too long");
+    }
+    const format::RowEntry entry{static_cast<uint32_t>(rest.size()), crc};
+    INTACT_RETURN_IF_ERROR(row_table.AppendValue(entry));
+    return rest.Append(encoded);
+  }
+
+  Result<format::SegmentEntry> Finish() {
+    const auto page = format::EncodeSegmentHeader(header_);
+    INTACT_RETURN_IF_ERROR(file_.WriteAt(0, page));
+    // An empty last section after padding ends the file beyond its last written byte.
+    INTACT_ASSIGN_OR_RETURN(const uint64_t size, file_.Size());
+    if (size < header_.file_size) {
+      const std::byte zero{0};
+      INTACT_RETURN_IF_ERROR(
+          file_.WriteAt(header_.file_size - 1, base::ByteSpan(&zero, 1)));
+    }
+    INTACT_RETURN_IF_ERROR(file_.Sync());
+    format::SegmentEntry entry;
+    entry.id = header_.id;
+    entry.file_size = header_.file_size;
+    entry.first_row = header_.first_row;
+    entry.row_count = header_.row_count;
+    entry.header_digest = base::DigestOf(page);
+    return entry;
+  }
+
+  os::File& file_;
+  const SegmentPlan& plan_;
+  format::SegmentHeader header_;
+};
+
+}  // namespace
+
+RowRun RowRun::TakeFront(uint32_t head_count, uint32_t dimensions) {
+  INTACT_CHECK(head_count <= count);
+  RowRun head = *this;
+  head.count = head_count;
+  count -= head_count;
+  begin += head_count;
+  if (is_picked) {
+    head.picked = picked.first(head_count);
+    picked = picked.subspan(head_count);
+  }
+  if (source == nullptr) {
+    head.keys = keys.first(head_count);
+    keys = keys.subspan(head_count);
+    head.vectors = vectors.first(size_t{head_count} * dimensions);
+    vectors = vectors.subspan(size_t{head_count} * dimensions);
+  }
+  return head;
+}
+
+uint64_t RowSizeMax(uint32_t dimensions) {
+  return sizeof(base::Digest) + sizeof(uint32_t) + format::CodeStride(dimensions) +
+         sizeof(quant::CodeScale) + sizeof(format::RowEntry) + codec::EncodedSizeMax(dimensions);
+}
+
+quant::CodeScale CodeOf(std::span<const float> vector, std::span<int8_t> code) {
+  std::fill(code.begin(), code.end(), int8_t{0});
+  if (!quant::IsFinite(vector)) return {0, std::numeric_limits<float>::infinity(), 0};
+  return quant::QuantiseInt8(vector, code.first(vector.size()));
+}
+
+Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std::string& path,
+                                          const SegmentPlan& plan) {
+  INTACT_RETURN_IF_ERROR(RemoveIfThere(files, path));
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file, files.OpenForWrite(path));
+  return SegmentWriter(*file, plan).Write();
+}
+
+}  // namespace intact::store

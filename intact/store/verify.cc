@@ -1,0 +1,242 @@
+#include "intact/store/verify.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "intact/format/segment.h"
+#include "intact/format/superblock.h"
+#include "intact/store/folder.h"
+#include "intact/store/segment_writer.h"
+#include "intact/store/snapshot.h"
+
+namespace intact::store {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+constexpr uint64_t kStepSize = uint64_t{1} << 20;
+
+class Verifier {
+ public:
+  Verifier(os::FileSystem& files, std::string folder, const VerifyProgress& progress)
+      : files_(files), folder_(std::move(folder)), progress_(progress) {}
+
+  Result<VerifyReport> Run() {
+    INTACT_ASSIGN_OR_RETURN(const std::optional<format::Superblock> super, CheckSuper());
+    if (!super) return std::move(report_);
+    Result<format::Manifest> manifest = ReadManifest(files_, folder_, *super);
+    if (!manifest.ok()) {
+      AddStatus(ManifestPath(folder_, super->manifest_number), 0, manifest.status());
+      return std::move(report_);
+    }
+    report_.version = manifest->version;
+    CountFile(super->manifest_size);
+    OpenSegments(*manifest);
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      if (segments_[i] == nullptr) continue;
+      INTACT_RETURN_IF_ERROR(CheckSegment(*segments_[i]));
+      segments_[i].reset();
+    }
+    return std::move(report_);
+  }
+
+  // True when a file was missing: a writer may have replaced the version meanwhile.
+  bool is_file_missing() const { return is_file_missing_; }
+
+ private:
+  void Add(const std::string& path, uint64_t offset, std::string what, bool is_harmless = false) {
+    ++report_.problem_count;
+    if (!is_harmless) ++report_.harmful_count;
+    if (report_.problems.size() >= kVerifyProblemsMax) return;
+    report_.problems.push_back({path, offset, std::move(what), is_harmless});
+  }
+  void AddStatus(const std::string& path, uint64_t offset, const Status& status) {
+    if (status.code() == Code::kNotFound) is_file_missing_ = true;
+    Add(path, offset, status.message());
+  }
+  void CountFile(uint64_t size) {
+    ++report_.files;
+    report_.bytes += size;
+  }
+  Status Advance(uint64_t size) {
+    done_ += size;
+    if (progress_ && !progress_(std::min(done_, total_), total_)) {
+      return base::Cancelled("verify was stopped");
+    }
+    return base::Ok();
+  }
+
+  // nullopt when nothing can be read from here on; the report says why.
+  Result<std::optional<format::Superblock>> CheckSuper() {
+    const std::string path = SuperPath(folder_);
+    Result<base::Bytes> bytes = ReadSuperFile(files_, folder_);
+    if (!bytes.ok()) {
+      if (bytes.code() == Code::kNotFound) return ExplainMissingSuper(files_, folder_);
+      return bytes.status();
+    }
+    CountFile(bytes->size());
+    Result<format::SuperFile> super = format::DecodeSuperFile(*bytes, path);
+    if (super.code() == Code::kUnsupported) return super.status();
+    if (!super.ok()) {
+      Add(path, 0, super.status().message());
+      return std::optional<format::Superblock>();
+    }
+    for (uint32_t copy = 0; copy < format::kSuperCopyCount; ++copy) {
+      const Status& status = super->copies[copy];
+      if (!status.ok()) Add(path, copy * format::kPageSize, status.message(), true);
+    }
+    CheckSuperSize();
+    return std::optional<format::Superblock>(super->active);
+  }
+
+  void CheckSuperSize() {
+    const std::string path = SuperPath(folder_);
+    const auto file = files_.OpenForRead(path);
+    if (!file.ok()) return AddStatus(path, 0, file.status());
+    const Result<uint64_t> size = (*file)->Size();
+    if (!size.ok()) return AddStatus(path, 0, size.status());
+    if (*size == format::kSuperFileSize) return;
+    Add(path, std::min<uint64_t>(*size, format::kSuperFileSize),
+        path + ": expected " + std::to_string(format::kSuperFileSize) + " bytes, found " +
+            std::to_string(*size),
+        true);
+  }
+
+  void OpenSegments(const format::Manifest& manifest) {
+    for (const format::SegmentEntry& entry : manifest.segments) {
+      const std::string path = SegmentPath(folder_, entry.id);
+      Result<std::shared_ptr<const Segment>> segment =
+          Segment::Open(files_, path, manifest.store, entry, manifest.spec.dimensions);
+      if (!segment.ok()) {
+        AddStatus(path, 0, segment.status());
+        continue;
+      }
+      CountFile(entry.file_size);
+      // The rest and the codes are read twice: for their checksums and row by row.
+      total_ += entry.file_size + (*segment)->Raw(format::kSectionRest).size() +
+                (*segment)->Raw(format::kSectionCodes).size();
+      segments_.push_back(*std::move(segment));
+    }
+  }
+
+  Status CheckSegment(const Segment& segment) {
+    INTACT_RETURN_IF_ERROR(Advance(format::kPageSize));
+    bool is_order_sound = true;
+    for (const format::SectionEntry& entry : segment.header().sections) {
+      ++report_.sections;
+      Status checked = segment.Check(entry.kind, PageUse::kRelease);
+      if (!checked.ok()) {
+        AddStatus(segment.path(), entry.offset, checked);
+        if (entry.kind <= format::kSectionKeyOrder) is_order_sound = false;
+      }
+      INTACT_RETURN_IF_ERROR(Advance(entry.size));
+    }
+    CheckGaps(segment);
+    if (is_order_sound) CheckKeyOrder(segment);
+    INTACT_RETURN_IF_ERROR(CheckRows(segment));
+    segment.ReleasePages();
+    return base::Ok();
+  }
+
+  // The up to 63 bytes before each section.
+  void CheckGaps(const Segment& segment) {
+    uint64_t end = format::kPageSize;
+    for (const format::SectionEntry& entry : segment.header().sections) {
+      const base::ByteSpan gap = segment.FileBytes(end, entry.offset - end);
+      for (size_t i = 0; i < gap.size(); ++i) {
+        if (gap[i] == std::byte{0}) continue;
+        Add(segment.path(), end + i,
+            segment.path() + ": padding before " +
+                std::string(format::SectionKindName(entry.kind)) + " is not zero",
+            true);
+        break;
+      }
+      end = entry.offset + entry.size;
+    }
+  }
+
+  // Ascending by (key, row), which also makes it a permutation: strictly ascending pairs never repeat.
+  void CheckKeyOrder(const Segment& segment) {
+    const auto keys = segment.keys();
+    const auto order = segment.key_order();
+    const uint64_t offset = segment.row_count() == 0
+                                ? 0
+                                : segment.header().Find(format::kSectionKeyOrder)->offset;
+    for (size_t i = 0; i < order.size(); ++i) {
+      const bool is_inside = order[i] < keys.size();
+      const bool ascends =
+          is_inside && (i == 0 || keys[order[i - 1]] < keys[order[i]] ||
+                        (keys[order[i - 1]] == keys[order[i]] && order[i - 1] < order[i]));
+      if (!ascends) {
+        Add(segment.path(), offset + i * sizeof(uint32_t),
+            segment.path() + ": key order is not ascending at place " + std::to_string(i));
+        return;
+      }
+      if (i % (kStepSize / sizeof(uint32_t)) == 0) segment.ReleasePages(std::as_bytes(keys));
+    }
+  }
+
+  Status CheckRows(const Segment& segment) {
+    std::vector<float> vector(segment.dimensions());
+    std::vector<int8_t> code(segment.code_stride());
+    const auto codes = segment.codes();
+    const auto scales = segment.code_scales();
+    const uint64_t row_bytes =
+        segment.row_count() == 0
+            ? 0
+            : (segment.Raw(format::kSectionRest).size() + codes.size()) / segment.row_count();
+    uint64_t pending = 0;
+    for (uint32_t i = 0; i < segment.row_count(); ++i) {
+      ++report_.rows;
+      if (Status read = segment.ReadVector(i, vector); !read.ok()) {
+        const format::SectionEntry* rest = segment.header().Find(format::kSectionRest);
+        AddStatus(segment.path(), rest->offset, read);
+      } else {
+        const quant::CodeScale scale = CodeOf(vector, code);
+        const auto stored = codes.subspan(i * code.size(), code.size());
+        if (std::memcmp(stored.data(), code.data(), code.size()) != 0 ||
+            std::memcmp(&scale, &scales[i], sizeof(scale)) != 0) {
+          Add(segment.path(),
+              segment.header().Find(format::kSectionCodes)->offset + i * code.size(),
+              segment.path() + ": the code of row " + std::to_string(segment.first_row() + i) +
+                  " is not that of its vector");
+        }
+      }
+      pending += row_bytes;
+      if (pending >= kStepSize) {
+        segment.ReleasePages();
+        INTACT_RETURN_IF_ERROR(Advance(pending));
+        pending = 0;
+      }
+    }
+    return Advance(pending);
+  }
+
+  os::FileSystem& files_;
+  std::string folder_;
+  const VerifyProgress& progress_;
+  VerifyReport report_;
+  std::vector<std::shared_ptr<const Segment>> segments_;
+  uint64_t done_ = 0;
+  uint64_t total_ = 0;
+  bool is_file_missing_ = false;
+};
+
+}  // namespace
+
+Result<VerifyReport> Verify(os::FileSystem& files, const std::string& path,
+                            const VerifyProgress& progress) {
+  for (int attempt = 1;; ++attempt) {
+    Verifier verifier(files, path, progress);
+    const Result<base::Bytes> before = ReadSuperFile(files, path);
+    Result<VerifyReport> report = verifier.Run();
+    if (!verifier.is_file_missing() || attempt == kReadAttemptsMax) return report;
+    const Result<base::Bytes> after = ReadSuperFile(files, path);
+    if (!before.ok() || !after.ok() || *before == *after) return report;
+  }
+}
+
+}  // namespace intact::store
