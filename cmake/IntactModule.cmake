@@ -22,7 +22,8 @@ if(INTACT_WERROR)
 endif()
 if(INTACT_SANITIZE)
   # Our C++ alone: the grammars' C is generated tables, slow to instrument.
-  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${INTACT_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
+  set(flags -fsanitize=${INTACT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${flags}>")
   add_link_options(-fsanitize=${INTACT_SANITIZE})
 endif()
 
@@ -39,6 +40,7 @@ function(intact_module name)
   file(GLOB fuzzers CONFIGURE_DEPENDS ${folder}/*_fuzz.cc)
   file(GLOB benches CONFIGURE_DEPENDS ${folder}/*_bench.cc)
   file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
+  list(FILTER headers EXCLUDE REGEX "_test\\.h$")  # What tests of a module share is not installed.
   if(tests OR fuzzers OR benches)
     list(REMOVE_ITEM sources ${tests} ${fuzzers} ${benches})
   endif()

@@ -33,8 +33,25 @@ base::Result<std::unique_ptr<IndexWriter>> IndexWriter::Make(store::Store& store
                                                              unsigned thread_count) {
   std::unique_ptr<IndexWriter> writer(new IndexWriter(store, embedder, thread_count));
   INTACT_ASSIGN_OR_RETURN(writer->view_, IndexView::Load(store.snapshot()));
-  writer->state_ = writer->view_->state();
+  format::IndexState& state = writer->state_;
+  state = writer->view_->state();
+  state.files = state.chunks = state.source_bytes = state.chunks_embedded = state.chunks_reused = 0;
+  writer->view_->ForEachLiveFile(
+      [&](size_t, uint32_t, const format::FileEntry& file) { writer->CountDocument(file, true); });
   return writer;
+}
+
+void IndexWriter::CountDocument(const format::FileEntry& file, bool is_added) {
+  const auto change = [&](uint64_t& total, uint64_t amount) {
+    is_added ? total += amount : total -= amount;
+  };
+  if (file.skip_reason != 0) {
+    change(content_skips_[file.skip_reason], 1);
+    return;
+  }
+  change(state_.files, 1);
+  change(state_.chunks, file.chunk_count);
+  change(state_.source_bytes, file.size);
 }
 
 bool IndexWriter::IsFull() const { return catalog_.chunk_count() >= kBatchChunks; }
@@ -58,10 +75,10 @@ base::Status IndexWriter::EmbedUnknown(std::span<const IngestedFile> files) {
         is_known = row.has_value();
       }
       if (is_known) {
-        ++chunks_reused_;
+        ++state_.chunks_reused;
         continue;
       }
-      ++chunks_embedded_;
+      ++state_.chunks_embedded;
       new_rows_.emplace(chunk.key, static_cast<uint32_t>(keys_.size()));
       keys_.push_back(chunk.key);
       texts.push_back(file.ChunkText(chunk));
@@ -94,6 +111,8 @@ base::Status IndexWriter::Add(std::span<const IngestedFile> files) {
     entry.language = static_cast<uint8_t>(file.language);
     entry.flags = file.is_racy ? format::kFileRacy : 0;
     entry.skip_reason = static_cast<uint8_t>(file.verdict.reason);
+    entry.chunk_count = static_cast<uint32_t>(file.chunks.size());
+    CountDocument(entry, true);
     catalog_.AddFile(entry);
     for (const IngestedChunk& ingested : file.chunks) {
       format::ChunkEntry chunk;
@@ -118,6 +137,10 @@ void IndexWriter::Remove(DocumentRef document) {
   if (at != dead.end() && *at == now.file) return;
   dead.insert(at, now.file);
   has_removals_ = true;
+  for (const SegmentDocuments& documents : view_->segments()) {
+    if (documents.segment->id() == now.segment_id)
+      CountDocument(documents.catalog.file(now.file), false);
+  }
 }
 
 DocumentRef IndexWriter::Resolve(DocumentRef document) const {
@@ -204,7 +227,11 @@ base::Status IndexWriter::CommitRequest(store::CommitRequest request, Merged mer
   if (has_documents) request.sections = sections;
   request.rows = {keys_, vectors_};
   for (const auto& [id, files] : merged.files) state_.dead_files.erase(id);
-  request.engine_state = state_.Encode();
+  format::IndexState state = state_;
+  for (const auto& [reason, count] : content_skips_) {
+    if (count > 0) state.skipped[reason] += count;
+  }
+  request.engine_state = state.Encode();
   const auto version = store_.Commit(request);
   if (!version.ok()) return version.status();
   INTACT_ASSIGN_OR_RETURN(view_, IndexView::Load(store_.snapshot()));

@@ -7,6 +7,7 @@
 // segments of kSealedChunks stay.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -34,7 +35,9 @@ class IndexWriter {
                                                          unsigned thread_count);
 
   const IndexView& view() const { return *view_; }
-  // Fields other than dead_files are the caller's to set before a commit.
+  // What the next commit will carry. The writer keeps dead_files, files, chunks, source_bytes,
+  // chunks_embedded and chunks_reused; the other fields are the caller's. `skipped` is the walk's
+  // part: what was left out by content is counted by the writer and added at a commit.
   format::IndexState& state() { return state_; }
 
   // Adds files with their chunks; embeds the chunks that neither the store nor the batch knows.
@@ -47,8 +50,8 @@ class IndexWriter {
   bool IsEmpty() const { return catalog_.file_count() == 0; }
   bool IsFull() const;
   bool HasRemovals() const { return has_removals_; }
-  uint64_t chunks_embedded() const { return chunks_embedded_; }
-  uint64_t chunks_reused() const { return chunks_reused_; }
+  // Files left out by their content, by reason.
+  const std::map<uint8_t, uint64_t>& content_skips() const { return content_skips_; }
 
   // Commits the batch, the removals and the state, and starts a new batch.
   base::Status Commit();
@@ -63,6 +66,8 @@ class IndexWriter {
 
   struct Merged;  // Sections of a merge and where its documents went.
   base::Status EmbedUnknown(std::span<const IngestedFile> files);
+  // Adds a document's figures to the state, or takes them off.
+  void CountDocument(const format::FileEntry& file, bool is_added);
   base::Result<store::RowId> RowOf(const base::Digest& key) const;
   size_t ChooseMergeCount() const;
   Merged MergeDocuments(size_t first_segment, const std::vector<uint64_t>* new_rows);
@@ -88,8 +93,7 @@ class IndexWriter {
     std::vector<uint32_t> files;
   };
   std::unordered_map<uint64_t, Move> moves_;
-  uint64_t chunks_embedded_ = 0;
-  uint64_t chunks_reused_ = 0;
+  std::map<uint8_t, uint64_t> content_skips_;
 };
 
 }  // namespace intact::engine

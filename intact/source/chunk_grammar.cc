@@ -41,9 +41,9 @@ constexpr Row kC[] = {
     {"function_definition", Role::kDefinition, NameRule::kDeclarator},
     {"declaration", Role::kMinor, NameRule::kDeclarator},
     {"type_definition", Role::kDefinition, NameRule::kTypedef},
-    {"struct_specifier", Role::kDefinition, NameRule::kField},
-    {"union_specifier", Role::kDefinition, NameRule::kField},
-    {"enum_specifier", Role::kDefinition, NameRule::kField},
+    {"struct_specifier", Role::kDefinition, NameRule::kTagged},
+    {"union_specifier", Role::kDefinition, NameRule::kTagged},
+    {"enum_specifier", Role::kDefinition, NameRule::kTagged},
 };
 
 // Beside the rows of C, which it starts from.
@@ -51,9 +51,9 @@ constexpr Row kCpp[] = {
     {"access_specifier", Role::kLead},
     {"namespace_definition", Role::kScope, NameRule::kField},
     {"template_declaration", Role::kWrapper},
-    {"class_specifier", Role::kType, NameRule::kField},
-    {"struct_specifier", Role::kType, NameRule::kField},
-    {"union_specifier", Role::kType, NameRule::kField},
+    {"class_specifier", Role::kType, NameRule::kTagged},
+    {"struct_specifier", Role::kType, NameRule::kTagged},
+    {"union_specifier", Role::kType, NameRule::kTagged},
     {"field_declaration", Role::kMinor, NameRule::kPrototype},
     {"alias_declaration", Role::kMinor, NameRule::kField},
     {"concept_definition", Role::kMinor, NameRule::kField},
@@ -209,9 +209,9 @@ Grammar::Grammar(Language language) : language_(Find(language)) {
   kinds_.resize(count);
   // One name may belong to several symbols: rules that others are aliases of.
   for (uint32_t symbol = 0; symbol < count; ++symbol) {
-    if (ts_language_symbol_type(language_, static_cast<TSSymbol>(symbol)) != TSSymbolTypeRegular) continue;
-    const std::string_view kind =
-        ts_language_symbol_name(language_, static_cast<TSSymbol>(symbol));
+    if (ts_language_symbol_type(language_, static_cast<TSSymbol>(symbol)) != TSSymbolTypeRegular)
+      continue;
+    const std::string_view kind = ts_language_symbol_name(language_, static_cast<TSSymbol>(symbol));
     for (const std::span<const Row> rows : {source.base, source.rows}) {
       for (const Row& row : rows) {
         if (row.kind == kind) kinds_[symbol] = {row.role, row.name};

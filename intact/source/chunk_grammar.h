@@ -1,11 +1,12 @@
-// What the chunker knows of each language's syntax tree: one row per kind of node. Internal to the module.
+// What the chunker knows of each language's syntax tree: one row per kind of node. Internal to the
+// module.
 #pragma once
+
+#include <tree_sitter/api.h>
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include <tree_sitter/api.h>
 
 #include "intact/source/language.h"
 
@@ -13,13 +14,13 @@ namespace intact::source {
 
 // What a kind of node means for chunks.
 enum class Role : uint8_t {
-  kOther,       // A statement, an import: one thing, looked into only when it is too large.
-  kLead,        // Comments, attributes, decorators: go with what follows.
-  kWrapper,     // Something around one definition: `template <...>`, `export`.
-  kBlock,       // A list of things; nothing itself.
-  kGlue,        // Opens a list whose things belong to the level around it: `#ifdef`, `extern "C" {`.
-  kScope,       // A named list: a namespace.
-  kType,        // A definition with members that may be definitions.
+  kOther,    // A statement, an import: one thing, looked into only when it is too large.
+  kLead,     // Comments, attributes, decorators: go with what follows.
+  kWrapper,  // Something around one definition: `template <...>`, `export`.
+  kBlock,    // A list of things; nothing itself.
+  kGlue,     // Opens a list whose things belong to the level around it: `#ifdef`, `extern "C" {`.
+  kScope,    // A named list: a namespace.
+  kType,     // A definition with members that may be definitions.
   kDefinition,  // A definition without such members: functions, structs of C.
   kMinor,       // A definition of a line or so: macros, constants, prototypes.
 };
@@ -28,6 +29,7 @@ enum class Role : uint8_t {
 enum class NameRule : uint8_t {
   kNone,
   kField,       // The field "name".
+  kTagged,      // The same, with a body only: `struct x;` defines nothing.
   kTypeField,   // The field "type": `impl Type`.
   kDeclarator,  // Down the fields "declarator", to functions and variables.
   kPrototype,   // The same, functions only.

@@ -1,4 +1,5 @@
-// A text as numbered lines with their weights: what all ways of chunking stand on. Internal to the module.
+// A text as numbered lines with their weights: what all ways of chunking stand on. Internal to the
+// module.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ class Lines {
   }
   std::string_view text() const { return text_; }
 
-  // How much the lines [first, end) weigh: their bytes that are no white space, but at least a quarter of all
-  // their bytes, so that weight bounds size as well.
+  // How much the lines [first, end) weigh: their bytes that are no white space, but at least a
+  // quarter of all their bytes, so that weight bounds size as well.
   uint32_t Weight(uint32_t first, uint32_t end) const { return weights_[end] - weights_[first]; }
   bool IsBlank(uint32_t line) const;
   // Spaces and tabs at a line's start.

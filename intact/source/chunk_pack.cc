@@ -8,9 +8,9 @@ namespace intact::source {
 namespace {
 
 // Weights, in bytes that are no white space.
-constexpr uint32_t kTiny = 100;     // Less than this does not stand alone if it can be helped.
-constexpr uint32_t kDecent = 300;   // A definition of this much is a chunk of its own.
-constexpr uint32_t kRunMin = 500;   // A run of small things is cut into chunks between these two,
+constexpr uint32_t kTiny = 100;    // Less than this does not stand alone if it can be helped.
+constexpr uint32_t kDecent = 300;  // A definition of this much is a chunk of its own.
+constexpr uint32_t kRunMin = 500;  // A run of small things is cut into chunks between these two,
 constexpr uint32_t kRunMax = 1200;
 constexpr uint32_t kPartMin = 700;  // the inside of a large definition between these.
 constexpr uint32_t kPartMax = 1600;
@@ -68,8 +68,8 @@ class Packer {
     CutRun(run, outline_.atoms.size());
   }
 
-  // Whether a new run begins at atom i: always where a large definition begins or ends, and where a type does
-  // unless little would be left.
+  // Whether a new run begins at atom i: always where a large definition begins or ends, and where a
+  // type does unless little would be left.
   bool EndsRun(size_t run, size_t i) const {
     if (atom(i).inside != atom(i - 1).inside) return true;
     const bool changes_scope =
@@ -112,8 +112,8 @@ class Packer {
     return best;
   }
 
-  // Appends spans of next to no weight to a neighbour: forwards what opens something, backwards what follows
-  // the line above without a blank line, such as a macro behind its function.
+  // Appends spans of next to no weight to a neighbour: forwards what opens something, backwards
+  // what follows the line above without a blank line, such as a macro behind its function.
   void JoinTinySpans() {
     std::vector<Span> joined;
     for (size_t i = 0; i < spans_.size(); ++i) {
@@ -183,7 +183,8 @@ class Packer {
     CutLongLine(chunk);
   }
 
-  // One line that is too long: pieces cut between words where there are any, else between characters.
+  // One line that is too long: pieces cut between words where there are any, else between
+  // characters.
   void CutLongLine(Chunk chunk) {
     const std::string_view text = lines_.text();
     const uint32_t line_end = chunk.end;
@@ -209,7 +210,8 @@ class Packer {
   std::string TakeNames(uint32_t end) {
     std::string names;
     const size_t first = next_name_;
-    for (; next_name_ < outline_.names.size() && outline_.names[next_name_].line < end; ++next_name_) {
+    for (; next_name_ < outline_.names.size() && outline_.names[next_name_].line < end;
+         ++next_name_) {
       const std::string& name = outline_.names[next_name_].name;
       const auto before = outline_.names.begin() + static_cast<std::ptrdiff_t>(first);
       const auto here = outline_.names.begin() + static_cast<std::ptrdiff_t>(next_name_);
@@ -240,8 +242,7 @@ class Packer {
     }
     std::string text = first.path;
     for (size_t i = 1; i < named.size() && i < 3; ++i) {
-      const Symbol& next = outline_.symbols[named[i]];
-      text += ", " + (next.parent == first.parent ? next.name : next.path);
+      text += ", " + outline_.symbols[named[i]].name;
     }
     if (named.size() > 3) text += " …";
     return text;

@@ -1,8 +1,9 @@
-// From an outline to chunks: small neighbours are put together, what is too heavy is cut. Internal to the module.
+// From an outline to chunks: small neighbours are put together, what is too heavy is cut. Internal
+// to the module.
 //
-// Where a run of small things must be cut is decided by the text around the cut (a blank line first, then the
-// highest hash of the line below it), not by counting from the run's start, so that an edit moves the cuts
-// near it and leaves the others where they were.
+// Where a run of small things must be cut is decided by the text around the cut (a blank line
+// first, then the highest hash of the line below it), not by counting from the run's start, so that
+// an edit moves the cuts near it and leaves the others where they were.
 #pragma once
 
 #include <vector>

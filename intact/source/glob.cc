@@ -39,7 +39,7 @@ struct SetParser {
 
   // Returns the position after the closing bracket; nullopt when the expression is malformed.
   std::optional<size_t> Parse() {
-    std::optional<uint8_t> previous;  // What a range may start from.
+    int previous = -1;  // What a range may start from; -1 for nothing.
     for (bool is_first = true; at < pattern.size(); is_first = false) {
       const char c = pattern[at];
       if (c == ']' && !is_first) return at + 1;
@@ -49,29 +49,29 @@ struct SetParser {
         if (close > at + 2 && pattern[close - 1] == ':') {
           if (!AddNamedSet(pattern.substr(at + 2, close - at - 3), set)) return std::nullopt;
           at = close + 1;
-          previous.reset();
+          previous = -1;
           continue;
         }
       }
-      if (c == '-' && previous && at + 1 < pattern.size() && pattern[at + 1] != ']') {
+      if (c == '-' && previous >= 0 && at + 1 < pattern.size() && pattern[at + 1] != ']') {
         ++at;
-        const std::optional<uint8_t> last = TakeByte();
-        if (!last) return std::nullopt;
-        for (unsigned byte = *previous; byte <= *last; ++byte) set.set(byte);
-        previous.reset();
+        const int last = TakeByte();
+        if (last < 0) return std::nullopt;
+        for (int byte = previous; byte <= last; ++byte) set.set(static_cast<size_t>(byte));
+        previous = -1;
         continue;
       }
       previous = TakeByte();
-      if (!previous) return std::nullopt;
-      set.set(*previous);
+      if (previous < 0) return std::nullopt;
+      set.set(static_cast<size_t>(previous));
     }
     return std::nullopt;
   }
 
-  // One byte, its backslash removed.
-  std::optional<uint8_t> TakeByte() {
+  // One byte, its backslash removed; -1 at the end.
+  int TakeByte() {
     if (pattern[at] == '\\') ++at;
-    if (at >= pattern.size()) return std::nullopt;
+    if (at >= pattern.size()) return -1;
     return Byte(pattern[at++]);
   }
 };

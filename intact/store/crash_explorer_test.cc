@@ -71,7 +71,8 @@ void CrashExplorer::ExploreFailedSyncs() {
     const auto wrapped = Wrapped(disk);
     disk.FailCall(sync, testing::CrashFileSystem::Fault::kIo, false);
     Promise promise;
-    // A store that does not notice the failure goes on to the end, and is judged like any other.
+    // A store that does not notice the failure goes on and acknowledges more: the power may go then.
+    Watch(disk, promise, 4, false, sync + 1);
     static_cast<void>(Go(wrapped ? *wrapped : disk, promise).ok());
     const auto same_boot = disk.AfterKill();
     const auto same_boot_wrapped = Wrapped(*same_boot);
@@ -85,10 +86,10 @@ void CrashExplorer::ExploreFailedSyncs() {
 }
 
 void CrashExplorer::Watch(testing::CrashFileSystem& disk, const Promise& promise, uint64_t seeds,
-                          bool may_crash_recovery) {
-  disk.set_observer([&disk, &promise, seeds, may_crash_recovery, this](
+                          bool may_crash_recovery, uint64_t first_call) {
+  disk.set_observer([&disk, &promise, seeds, may_crash_recovery, first_call, this](
                         uint64_t call, Operation operation, const std::string&) {
-    if (!Changes(operation)) return;
+    if (call < first_call || !Changes(operation)) return;
     for (uint64_t seed = 0; seed < seeds; ++seed) {
       Lose(disk, call, seed, promise, may_crash_recovery);
     }

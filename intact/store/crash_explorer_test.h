@@ -56,9 +56,9 @@ class CrashExplorer {
   std::unique_ptr<os::FileSystem> Wrapped(testing::CrashFileSystem& disk) const;
   // Opens a writer and commits until `version_count`, keeping `promise`; the first failure.
   base::Status Go(os::FileSystem& files, Promise& promise) const;
-  // Makes every call of `disk` that changes something a place to lose power.
+  // Makes every call of `disk` from `first_call` on that changes something a place to lose power.
   void Watch(testing::CrashFileSystem& disk, const Promise& promise, uint64_t seeds,
-             bool may_crash_recovery);
+             bool may_crash_recovery, uint64_t first_call = 0);
   void Lose(const testing::CrashFileSystem& disk, uint64_t call, uint64_t seed,
             const Promise& promise, bool may_crash_recovery);
   std::optional<std::string> Judge(testing::CrashFileSystem& disk, const Promise& promise,

@@ -16,7 +16,7 @@ void ExpectNoViolation(const CrashExplorer& explorer) {
 }
 
 TEST(Crash, KeepsEveryAcknowledgedCommitThroughPowerLossAtAnyCall) {
-  CrashExplorer explorer({.seeds_per_call = 220});
+  CrashExplorer explorer({.version_count = 2 * kScriptLength, .seeds_per_call = 200});
   explorer.ExploreScript();
   ExpectNoViolation(explorer);
   std::printf("crash states: %llu tried, %llu distinct\n",

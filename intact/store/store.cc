@@ -46,7 +46,11 @@ Result<std::unique_ptr<os::FileLock>> LockFolder(os::FileSystem& files, const st
   }
 }
 
-bool IsThere(const Status& status) { return status.code() != Code::kNotFound; }
+Result<bool> HasSuper(os::FileSystem& files, const std::string& folder) {
+  const Status opened = files.OpenForRead(SuperPath(folder)).status();
+  if (opened.ok() || opened.code() == Code::kNotFound) return opened.ok();
+  return opened;
+}
 
 Status CheckSameCollection(const CollectionSpec& expected, const CollectionSpec& found,
                            const std::string& folder) {
@@ -60,7 +64,7 @@ Result<std::unique_ptr<os::FileLock>> LockAndCreate(os::FileSystem& files,
                                                     const std::string& folder,
                                                     const OpenOptions& options,
                                                     const os::Clock& clock) {
-  const bool is_there = IsThere(files.OpenForRead(SuperPath(folder)).status());
+  INTACT_ASSIGN_OR_RETURN(bool is_there, HasSuper(files, folder));
   if (!is_there) {
     const Status reason = ExplainMissingSuper(files, folder);
     if (!options.create || reason.code() != Code::kNotFound) return reason;
@@ -71,7 +75,10 @@ Result<std::unique_ptr<os::FileLock>> LockAndCreate(os::FileSystem& files,
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<os::FileLock> lock,
                           LockFolder(files, folder, options.lock_wait_ms, clock));
   // Another process may have made it while this one waited for the lock.
-  if (!is_there && !IsThere(files.OpenForRead(SuperPath(folder)).status())) {
+  if (!is_there) {
+    INTACT_ASSIGN_OR_RETURN(is_there, HasSuper(files, folder));
+  }
+  if (!is_there) {
     const Status reason = ExplainMissingSuper(files, folder);
     if (reason.code() != Code::kNotFound) return reason;
     INTACT_RETURN_IF_ERROR(

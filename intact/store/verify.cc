@@ -45,6 +45,8 @@ class Verifier {
 
   // True when a file was missing: a writer may have replaced the version meanwhile.
   bool is_file_missing() const { return is_file_missing_; }
+  // The superblock file as it was read.
+  const base::Bytes& super_bytes() const { return super_bytes_; }
 
  private:
   void Add(const std::string& path, uint64_t offset, std::string what, bool is_harmless = false) {
@@ -77,6 +79,7 @@ class Verifier {
       if (bytes.code() == Code::kNotFound) return ExplainMissingSuper(files_, folder_);
       return bytes.status();
     }
+    super_bytes_ = *bytes;
     CountFile(bytes->size());
     Result<format::SuperFile> super = format::DecodeSuperFile(*bytes, path);
     if (super.code() == Code::kUnsupported) return super.status();
@@ -223,6 +226,7 @@ class Verifier {
   uint64_t done_ = 0;
   uint64_t total_ = 0;
   bool is_file_missing_ = false;
+  base::Bytes super_bytes_;
 };
 
 }  // namespace
@@ -231,11 +235,10 @@ Result<VerifyReport> Verify(os::FileSystem& files, const std::string& path,
                             const VerifyProgress& progress) {
   for (int attempt = 1;; ++attempt) {
     Verifier verifier(files, path, progress);
-    const Result<base::Bytes> before = ReadSuperFile(files, path);
     Result<VerifyReport> report = verifier.Run();
     if (!verifier.is_file_missing() || attempt == kReadAttemptsMax) return report;
-    const Result<base::Bytes> after = ReadSuperFile(files, path);
-    if (!before.ok() || !after.ok() || *before == *after) return report;
+    const Result<base::Bytes> now = ReadSuperFile(files, path);
+    if (!now.ok() || *now == verifier.super_bytes()) return report;
   }
 }
 

@@ -1,0 +1,61 @@
+// intact verify: checks every bit of an index.
+#include "apps/cli/command.h"
+#include "apps/cli/commands.h"
+#include "apps/cli/numbers.h"
+#include "apps/cli/text.h"
+
+namespace intact::cli {
+namespace {
+
+std::string VerificationAsJson(const engine::Place& place, const engine::VerifyReport& report) {
+  JsonWriter json;
+  json.PathField("root", place.root).PathField("store", place.store);
+  json.Field("is_intact", report.problems.empty());
+  json.Field("files", report.files).Field("sections", report.sections);
+  json.Field("vectors", report.rows).Field("bytes", report.bytes);
+  json.Field("seconds", report.seconds);
+  WriteProblems(json, report.problems);
+  return json.Finish();
+}
+
+void PrintVerification(Output& out, const engine::Place& place,
+                       const engine::VerifyReport& report) {
+  const bool is_intact = report.problems.empty();
+  out.Write(Printable(place.store), Paint::kPath);
+  out.Write(": ");
+  out.Write(is_intact ? "intact" : "damaged", is_intact ? Paint::kGood : Paint::kError);
+  out.WriteLine(", " + FormatCount(report.files, "file") + ", " +
+                FormatCount(report.sections, "checksum") + ", " +
+                FormatCount(report.rows, "vector") + ", " + FormatBytes(report.bytes) + ", " +
+                FormatSeconds(report.seconds));
+  for (const auto& [path, message] : report.problems) {
+    out.WriteLine("  " + Printable(path) + ": " + Printable(message));
+  }
+}
+
+}  // namespace
+
+int RunVerify(Context& context, const Arguments& arguments) {
+  const std::string directory = arguments.Positional(0).value_or(".");
+  const auto place = LocatePlace(arguments, directory, true);
+  if (!place.ok()) return ReportFailure(context, place.status());
+  if (!place->exists) return ReportNoIndex(context, directory);
+
+  const bool is_silent = arguments.Has("quiet") || arguments.Has("json");
+  Progress progress(context.err, context.clock, ChooseProgressStyle(context.err, is_silent));
+  const auto report = engine::VerifyIndex(*place, [&](uint64_t rows) {
+    progress.Update({.verb = "verifying", .noun = "vector", .items_done = rows});
+  });
+  progress.Clear();
+  if (!report.ok()) return ReportFailure(context, report.status(), kExitFailed);
+  if (arguments.Has("json")) {
+    context.out.Write(VerificationAsJson(*place, *report));
+  } else if (!arguments.Has("quiet") || !report->problems.empty()) {
+    PrintVerification(context.out, *place, *report);
+  }
+  if (report->problems.empty()) return kExitOk;
+  PrintNote(context, "To repair it, make the index anew: remove the store, then run intact index.");
+  return kExitFailed;
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,309 @@
+#include "apps/cli/commands.h"
+
+#include <algorithm>
+
+namespace intact::cli {
+namespace {
+
+constexpr uint64_t kSecondsPerDay = 86400;
+
+constexpr std::string_view kColorChoices[] = {"auto", "always", "never"};
+constexpr std::string_view kModeChoices[] = {"hybrid", "vector", "text"};
+constexpr std::string_view kShellChoices[] = {"bash", "zsh", "fish"};
+
+// Flags of several commands.
+constexpr Flag kHelp{.name = "help", .letter = 'h', .help = "show this help"};
+constexpr Flag kColor{.name = "color",
+                      .kind = FlagKind::kChoice,
+                      .help = "colours: auto (on a terminal), always, never",
+                      .choices = kColorChoices};
+constexpr Flag kJson{.name = "json", .help = "print one JSON object; no progress"};
+constexpr Flag kStore{.name = "store",
+                      .kind = FlagKind::kFolder,
+                      .value = "PATH",
+                      .help = "keep the index in this folder"};
+constexpr Flag kLocal{.name = "local", .help = "keep the index in DIR/.intact"};
+constexpr Flag kQuiet{.name = "quiet", .letter = 'q', .help = "print problems only"};
+constexpr Flag kYes{.name = "yes", .letter = 'y', .help = "do not ask"};
+constexpr Flag kHidden{.name = "hidden",
+                       .help = "take in files and folders whose name starts with a dot"};
+constexpr Flag kNoIgnore{.name = "no-ignore", .help = "do not heed .gitignore and .intactignore"};
+constexpr Flag kMaxFileSize{
+    .name = "max-file-size",
+    .kind = FlagKind::kSize,
+    .value = "BYTES",
+    .help = "leave out larger files; K, M and G are understood (default 2M)",
+    .least = 1,
+    .most = uint64_t{1} << 30};
+constexpr Flag kWait{
+    .name = "wait",
+    .kind = FlagKind::kOptionalNumber,
+    .value = "SECONDS",
+    .help = "wait while another process writes to the index (a day when no number is given)",
+    .most = kSecondsPerDay};
+
+constexpr Positional kDirectory{.name = "DIR", .kind = PositionalKind::kFolder};
+
+// index
+constexpr Example kIndexExamples[] = {
+    {"intact index", "index the current folder, or bring its index up to date"},
+    {"intact index ~/src/redis --dry-run", "say what would be done, write nothing"},
+    {"intact index --hidden --max-file-size 500K", "take in dot files, leave out large ones"},
+};
+constexpr Positional kIndexPositionals[] = {kDirectory};
+constexpr Flag kIndexFlags[] = {
+    kHidden,
+    kNoIgnore,
+    kMaxFileSize,
+    {.name = "threads",
+     .kind = FlagKind::kNumber,
+     .value = "N",
+     .help = "threads to work with (default: one per processor, at most 8)",
+     .least = 1,
+     .most = 256},
+    {.name = "dry-run", .letter = 'n', .help = "say what would be done; write nothing"},
+    kWait,
+    kStore,
+    kLocal,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
+
+// search
+constexpr Example kSearchExamples[] = {
+    {"intact search \"where is the retry delay computed\"", "ask a question of the current folder"},
+    {"intact search \"parse a date\" ~/src/app -k 3", "the three best places of another folder"},
+    {"intact search \"open a socket\" --lang c --path 'src/**'", "in C files below src only"},
+    {"intact search \"lock order\" --json | jq -r '.hits[].path'", "for scripts"},
+};
+constexpr Positional kSearchPositionals[] = {{.name = "QUERY", .is_required = true}, kDirectory};
+constexpr Flag kSearchFlags[] = {
+    {.name = "limit",
+     .letter = 'k',
+     .kind = FlagKind::kNumber,
+     .value = "N",
+     .help = "results to show (default 10)",
+     .least = 1,
+     .most = 10000},
+    {.name = "path",
+     .kind = FlagKind::kText,
+     .value = "GLOB",
+     .help = "only files that match: '*.cc', 'src/**', a folder's name; may be repeated",
+     .is_repeatable = true},
+    {.name = "lang",
+     .kind = FlagKind::kText,
+     .value = "NAME",
+     .help = "only files in this language: cpp, python, rust; may be repeated",
+     .is_repeatable = true},
+    {.name = "mode",
+     .kind = FlagKind::kChoice,
+     .help = "rank by meaning and words (hybrid), meaning alone (vector), words alone (text)",
+     .choices = kModeChoices},
+    {.name = "lines",
+     .kind = FlagKind::kNumber,
+     .value = "N",
+     .help = "lines of text to show for each result (default 6; 0 for none)",
+     .most = 100000},
+    {.name = "explain-score", .help = "show what each score is made of"},
+    {.name = "refresh", .help = "bring the index up to date first"},
+    {.name = "no-refresh", .help = "never write: fail when there is no index"},
+    {.name = "yes", .letter = 'y', .help = "index without asking when there is no index yet"},
+    kStore,
+    kLocal,
+    kQuiet,
+    kJson,
+    {.name = "jsonl", .help = "print one JSON object per result and line; no progress"},
+    kColor,
+    kHelp};
+
+// status, explain, verify, gc
+constexpr Example kStatusExamples[] = {
+    {"intact status", "what the index of this folder holds"},
+    {"intact status --json | jq .stored_bytes", "one figure, for scripts"},
+};
+constexpr Flag kStatusFlags[] = {kStore, kLocal, kJson, kColor, kHelp};
+constexpr Example kExplainExamples[] = {
+    {"intact explain src/main.cc", "its chunks, and whether they are indexed"},
+    {"intact explain build/config.h", "which rule leaves it out"},
+};
+constexpr Positional kExplainPositionals[] = {
+    {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true}};
+constexpr Flag kExplainFlags[] = {kHidden, kNoIgnore, kMaxFileSize, kStore,
+                                  kLocal,  kJson,     kColor,       kHelp};
+constexpr Example kVerifyExamples[] = {
+    {"intact verify && echo intact", "check every bit of the index of this folder"}};
+constexpr Flag kVerifyFlags[] = {kStore, kLocal, kQuiet, kJson, kColor, kHelp};
+constexpr Example kGcExamples[] = {
+    {"intact gc --dry-run", "how much would be freed"},
+    {"intact gc --yes", "free it without a question"},
+};
+constexpr Flag kGcFlags[] = {
+    {.name = "dry-run", .letter = 'n', .help = "say what would be removed; write nothing"},
+    kYes,
+    kWait,
+    kStore,
+    kLocal,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
+constexpr Positional kDirectoryPositionals[] = {kDirectory};
+
+// completion, help, man
+constexpr Example kCompletionExamples[] = {
+    {"source <(intact completion bash)", "in bash, for this session"},
+    {"intact completion zsh > ~/.zfunc/_intact", "in zsh, for good, when ~/.zfunc is in fpath"},
+    {"intact completion fish > ~/.config/fish/completions/intact.fish", "in fish, for good"},
+};
+constexpr Positional kCompletionPositionals[] = {{.name = "SHELL",
+                                                  .kind = PositionalKind::kChoice,
+                                                  .is_required = true,
+                                                  .choices = kShellChoices}};
+constexpr Example kHelpExamples[] = {
+    {"intact help search", "all about one command"},
+    {"intact help exit-codes", "what the exit status says"},
+    {"intact help environment", "which variables count"},
+};
+constexpr Positional kHelpPositionals[] = {{.name = "COMMAND", .kind = PositionalKind::kCommand}};
+constexpr Flag kPlainFlags[] = {kColor, kHelp};
+
+constexpr std::string_view kIndexDescription =
+    "Walks DIR (the current folder by default), cuts its files into chunks along their syntax and "
+    "stores a "
+    "vector for each, so that search finds them. When there is an index already it is brought up "
+    "to date: "
+    "unchanged files cost a look at their time and size, changed files their changed chunks.\n\n"
+    "Without DIR, an index of a parent folder that covers the current one is updated instead of "
+    "making a "
+    "second one. Files are left out by .gitignore, .git/info/exclude and .intactignore (which may "
+    "take "
+    "files in again with !name), and when they are binary, generated, minified or too large; "
+    "`intact explain FILE` says why.\n\n"
+    "Ctrl-C finishes the batch at hand and keeps it; the next run goes on from there.";
+
+constexpr std::string_view kSearchDescription =
+    "Finds the chunks of source and text that answer QUERY best, in words or by meaning. QUERY is "
+    "one "
+    "argument: put several words in quotes. DIR is the current folder by default; an index of a "
+    "parent "
+    "folder serves too.\n\n"
+    "When the folder has no index, a terminal is asked whether to make one; scripts get it at "
+    "once. "
+    "The search is exact: what it returns is what a scan over all vectors would return.";
+
+constexpr std::string_view kStatusDescription =
+    "Shows what the index of DIR (the current folder by default) holds: files, chunks, vectors, "
+    "what the last "
+    "run embedded, reused, skipped and failed on, and the bytes on disk.";
+
+constexpr std::string_view kExplainDescription =
+    "Says whether FILE is in the index or out and by which rule, and lists its chunks as they "
+    "would be indexed "
+    "now. Give the flags --hidden, --no-ignore and --max-file-size as they were given to index.";
+
+constexpr std::string_view kVerifyDescription =
+    "Reads the whole index of DIR (the current folder by default): compares every checksum, "
+    "decodes every vector "
+    "and compares it with its stored digest. Changes nothing. Exit status 4 when anything is "
+    "wrong.";
+
+constexpr std::string_view kGcDescription =
+    "Rewrites the index of DIR (the current folder by default) without the vectors that no file "
+    "uses any more. "
+    "Until then they are kept, so that text that comes back costs nothing.";
+
+constexpr std::string_view kCompletionDescription =
+    "Prints a script that completes commands, flags and their values in bash, zsh or fish.";
+
+constexpr std::string_view kHelpDescription =
+    "Explains COMMAND, or a topic: exit-codes, environment. Without it, lists the commands.";
+
+constexpr Command kCommands[] = {
+    {.name = "index",
+     .summary = "index a folder, or bring its index up to date",
+     .description = kIndexDescription,
+     .examples = kIndexExamples,
+     .positionals = kIndexPositionals,
+     .flags = kIndexFlags,
+     .run = RunIndex},
+    {.name = "search",
+     .summary = "find the places that answer a question",
+     .description = kSearchDescription,
+     .examples = kSearchExamples,
+     .positionals = kSearchPositionals,
+     .flags = kSearchFlags,
+     .run = RunSearch,
+     .excess_hint = "put a query of several words in quotes"},
+    {.name = "status",
+     .summary = "show what an index holds and what its last run did",
+     .description = kStatusDescription,
+     .examples = kStatusExamples,
+     .positionals = kDirectoryPositionals,
+     .flags = kStatusFlags,
+     .run = RunStatus},
+    {.name = "explain",
+     .summary = "say why a file is in or out, and show its chunks",
+     .description = kExplainDescription,
+     .examples = kExplainExamples,
+     .positionals = kExplainPositionals,
+     .flags = kExplainFlags,
+     .run = RunExplain},
+    {.name = "verify",
+     .summary = "check every checksum and every vector of an index",
+     .description = kVerifyDescription,
+     .examples = kVerifyExamples,
+     .positionals = kDirectoryPositionals,
+     .flags = kVerifyFlags,
+     .run = RunVerify},
+    {.name = "gc",
+     .summary = "free the space of vectors that no file uses any more",
+     .description = kGcDescription,
+     .examples = kGcExamples,
+     .positionals = kDirectoryPositionals,
+     .flags = kGcFlags,
+     .run = RunGc},
+    {.name = "completion",
+     .summary = "print a completion script for a shell",
+     .description = kCompletionDescription,
+     .examples = kCompletionExamples,
+     .positionals = kCompletionPositionals,
+     .flags = kPlainFlags,
+     .run = RunCompletion},
+    {.name = "help",
+     .summary = "explain a command or a topic",
+     .description = kHelpDescription,
+     .examples = kHelpExamples,
+     .positionals = kHelpPositionals,
+     .flags = kPlainFlags,
+     .run = RunHelp},
+    {.name = "man",
+     .summary = "print the manual page in roff",
+     .description = "Prints the manual page, for packagers: intact man > intact.1",
+     .flags = kPlainFlags,
+     .run = RunMan,
+     .is_hidden = true},
+};
+
+constexpr EnvironmentRow kEnvironment[] = {
+    {"INTACT_STORE", "folder of the index, as --store says it; the flag goes first"},
+    {"XDG_DATA_HOME", "where indexes are kept, below intact/stores (default ~/.local/share)"},
+    {"NO_COLOR", "when not empty: no colours"},
+    {"CLICOLOR_FORCE",
+     "when not empty and not 0: colours even where no terminal is; FORCE_COLOR too"},
+    {"TERM", "\"dumb\": no colours and no progress bar"},
+};
+
+}  // namespace
+
+std::span<const Command> AllCommands() { return kCommands; }
+
+const Command* FindCommand(std::string_view name) {
+  const auto row = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                [&](const Command& command) { return command.name == name; });
+  return row == std::end(kCommands) ? nullptr : row;
+}
+
+std::span<const EnvironmentRow> EnvironmentTable() { return kEnvironment; }
+
+}  // namespace intact::cli

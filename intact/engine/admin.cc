@@ -1,0 +1,263 @@
+#include "intact/engine/admin.h"
+
+#include <algorithm>
+
+#include "intact/embed/embed.h"
+#include "intact/engine/index_view.h"
+#include "intact/engine/ingest.h"
+#include "intact/engine/writer.h"
+#include "intact/os/os.h"
+#include "intact/simd/simd.h"
+#include "intact/source/source.h"
+
+namespace intact::engine {
+namespace {
+
+uint64_t FolderBytes(const std::string& path) {
+  uint64_t total = 0;
+  const auto entries = os::ListDirectory(path);
+  if (!entries.ok()) return 0;
+  for (const os::DirectoryEntry& entry : *entries) {
+    if (entry.stat.kind == os::EntryKind::kFile) total += entry.stat.size;
+  }
+  return total;
+}
+
+void FillBytes(const IndexView& view, const std::string& store, StatusReport& report) {
+  const store::StoredBytes bytes = view.snapshot().stored_bytes();
+  uint64_t catalog = 0, postings = 0;
+  for (const SegmentDocuments& documents : view.segments()) {
+    const auto size_of = [&](uint32_t kind) -> uint64_t {
+      const auto section = documents.segment->Section(kind);
+      return section.ok() ? section->size() : 0;
+    };
+    catalog += size_of(format::kSectionCatalog);
+    postings += size_of(format::kSectionPostings);
+  }
+  report.raw_bytes = bytes.raw;
+  report.stored_bytes = std::max(FolderBytes(store), bytes.total);
+  report.stored_by_part = {{"exact vectors", bytes.rest},
+                           {"codes", bytes.codes},
+                           {"keys", bytes.keys},
+                           {"row table", bytes.row_table},
+                           {"catalog", catalog},
+                           {"postings", postings},
+                           {"other", report.stored_bytes - (bytes.rest + bytes.codes + bytes.keys +
+                                                            bytes.row_table + catalog + postings)}};
+}
+
+}  // namespace
+
+base::Result<StatusReport> ReadStatus(const Place& place) {
+  if (!place.exists) return NoIndex(place.root);
+  INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<const IndexView> view,
+                          IndexView::Open(place.store));
+  const format::IndexState& state = view->state();
+  StatusReport report;
+  report.root = state.root.empty() ? place.root : state.root;
+  report.store = place.store;
+  report.model = view->snapshot().spec().model;
+  report.dimensions = view->snapshot().spec().dimensions;
+  report.version = view->snapshot().version();
+  report.committed_ns = view->snapshot().wall_ns();
+  report.indexed_ns = state.indexed_ns;
+  report.files = state.files;
+  report.chunks = state.chunks;
+  report.vectors = view->snapshot().row_count();
+  report.vectors_unused = report.vectors;
+  for (const search::Bitmap& used : view->UsedRows()) report.vectors_unused -= used.Count();
+  report.segments = view->segments().size();
+  report.files_failed = state.files_failed;
+  report.chunks_embedded = state.chunks_embedded;
+  report.chunks_reused = state.chunks_reused;
+  for (const auto& [reason, count] : state.skipped) {
+    report.skipped.push_back(
+        {std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason))), count});
+  }
+  std::stable_sort(report.skipped.begin(), report.skipped.end(),
+                   [](const ReasonCount& a, const ReasonCount& b) { return a.count > b.count; });
+  for (const format::IndexProblem& problem : state.problems) {
+    report.problems.push_back({problem.path, problem.message});
+  }
+  report.is_interrupted = state.is_interrupted;
+  report.source_bytes = state.source_bytes;
+  FillBytes(*view, place.store, report);
+  return report;
+}
+
+namespace {
+
+// `path` as it is relative to the root, links in its folders resolved.
+base::Result<std::string> RelativePath(const std::string& root, const std::string& path) {
+  const std::string absolute = os::AbsolutePath(path);
+  INTACT_ASSIGN_OR_RETURN(const std::string parent, os::CanonicalPath(os::ParentPath(absolute)));
+  const std::string whole = os::JoinPath(parent, absolute.substr(absolute.rfind('/') + 1));
+  const std::string prefix = root == "/" ? root : root + "/";
+  if (!whole.starts_with(prefix) || whole.size() == prefix.size()) {
+    return base::InvalidArgument(path + " lies outside " + root);
+  }
+  return whole.substr(prefix.size());
+}
+
+// "not indexed", "up to date" or "changed since it was indexed".
+std::string IndexState(const IndexView* view, const std::string& path, const os::FileStat& stat) {
+  std::string result = "not indexed";
+  if (view == nullptr) return result;
+  view->ForEachLiveFile([&](size_t, uint32_t, const format::FileEntry& file) {
+    if (file.path != path) return;
+    const bool is_same = file.size == stat.size && file.mtime_ns == stat.mtime_ns &&
+                         file.ctime_ns == stat.ctime_ns && file.inode == stat.inode;
+    result = is_same ? "up to date" : "changed since it was indexed";
+  });
+  return result;
+}
+
+}  // namespace
+
+base::Result<ExplainReport> ExplainFile(const Place& place, const ScopeOptions& scope,
+                                        const std::string& path) {
+  INTACT_ASSIGN_OR_RETURN(const std::string relative, RelativePath(place.root, path));
+  INTACT_ASSIGN_OR_RETURN(
+      const source::WalkedFile walked,
+      source::ExplainPath(place.root, ToWalkOptions(scope, place.store, 1), relative));
+  INTACT_ASSIGN_OR_RETURN(const os::FileStat stat,
+                          os::StatPath(os::JoinPath(place.root, relative)));
+  std::shared_ptr<const IndexView> view;
+  if (place.exists) {
+    INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
+  }
+  ExplainReport report;
+  report.path = relative;
+  report.size = stat.size;
+  report.index_state = IndexState(view.get(), relative, stat);
+  source::Verdict verdict{walked.reason, walked.rule};
+  if (stat.kind == os::EntryKind::kDirectory) {
+    report.is_in = verdict.is_in();
+    report.reason = verdict.is_in() ? "a folder; its files are judged one by one"
+                                    : std::string(source::SkipReasonName(verdict.reason));
+    report.rule = verdict.rule;
+    return report;
+  }
+  if (verdict.is_in()) {
+    INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
+                            embed::OpenLocalEmbedder());
+    Ingester ingester({place.root, embedder->identity(), scope.file_size_max, 1, false});
+    const source::WalkedFile* file = &walked;
+    const std::vector<IngestedFile> ingested = ingester.Run(std::span(&file, 1));
+    INTACT_RETURN_IF_ERROR(ingested[0].status);
+    verdict = ingested[0].verdict;
+    report.language = source::LanguageName(ingested[0].language);
+    for (const IngestedChunk& chunk : ingested[0].chunks) {
+      const std::string_view text = ingested[0].ChunkText(chunk);
+      ExplainedChunk explained{chunk.chunk.first_line,
+                               chunk.chunk.last_line,
+                               chunk.chunk.symbol,
+                               chunk.chunk.definitions,
+                               text.size(),
+                               embedder->CountTokens(text),
+                               chunk.key.ToHex(),
+                               false};
+      if (view != nullptr) {
+        INTACT_ASSIGN_OR_RETURN(const auto row, view->snapshot().Find(chunk.key));
+        explained.is_stored = row.has_value();
+      }
+      report.chunks.push_back(std::move(explained));
+    }
+  }
+  report.is_in = verdict.is_in();
+  report.reason = verdict.is_in() ? "in" : std::string(source::SkipReasonName(verdict.reason));
+  report.rule = verdict.rule;
+  return report;
+}
+
+namespace {
+
+// What the store cannot know: that documents point at rows, and postings at chunks.
+void VerifyDocuments(const IndexView& view, VerifyReport& report) {
+  for (const SegmentDocuments& documents : view.segments()) {
+    const std::string& path = documents.segment->path();
+    for (uint32_t c = 0; c < documents.catalog.chunk_count(); ++c) {
+      const store::RowId row = documents.catalog.chunk_row(c);
+      if (view.SegmentNumberOf(row) < view.segments().size()) continue;
+      report.problems.push_back({path, "chunk " + std::to_string(c) + " points at row " +
+                                           std::to_string(row) + ", which no segment holds"});
+      break;
+    }
+    if (documents.postings.chunk_count() != documents.catalog.chunk_count()) {
+      report.problems.push_back({path, "postings and catalog count different chunks"});
+    }
+  }
+}
+
+}  // namespace
+
+base::Result<VerifyReport> VerifyIndex(const Place& place,
+                                       const std::function<void(uint64_t rows)>& progress) {
+  if (!place.exists) return NoIndex(place.root);
+  const int64_t begin_ns = os::RealClock().monotonic_ns();
+  INTACT_ASSIGN_OR_RETURN(
+      const store::VerifyReport checked,
+      store::Verify(os::RealFileSystem(), place.store, [&](uint64_t done, uint64_t) {
+        if (progress) progress(done);
+        return true;
+      }));
+  VerifyReport report;
+  report.files = checked.files;
+  report.sections = checked.sections;
+  report.rows = checked.rows;
+  report.bytes = checked.bytes;
+  for (const store::VerifyProblem& problem : checked.problems) {
+    std::string message = "offset " + std::to_string(problem.offset) + ": " + problem.what;
+    if (problem.is_harmless) message += " (harmless: another copy holds the same)";
+    report.problems.push_back({problem.path, std::move(message)});
+  }
+  if (checked.ok()) {
+    const auto view = IndexView::Open(place.store);
+    if (view.ok()) {
+      VerifyDocuments(**view, report);
+    } else {
+      report.problems.push_back({place.store, view.status().message()});
+    }
+  }
+  report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+  return report;
+}
+
+base::Result<GcReport> CollectGarbage(const Place& place, bool dry_run, int64_t lock_wait_ms) {
+  if (!place.exists) return NoIndex(place.root);
+  GcReport report;
+  report.bytes_before = FolderBytes(place.store);
+  INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<const IndexView> view,
+                          IndexView::Open(place.store));
+  report.rows_removed = view->snapshot().row_count();
+  for (const search::Bitmap& used : view->UsedRows()) report.rows_removed -= used.Count();
+  report.bytes_after = report.bytes_before;
+  if (dry_run) return report;
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
+                          embed::OpenLocalEmbedder());
+  store::OpenOptions open;
+  open.lock_wait_ms = lock_wait_ms;
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
+                          store::Store::OpenWriter(os::RealFileSystem(), place.store, open));
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
+                          IndexWriter::Make(*store, *embedder, 1));
+  INTACT_RETURN_IF_ERROR(writer->Rewrite());
+  report.bytes_after = FolderBytes(place.store);
+  return report;
+}
+
+BuildFacts ReadBuildFacts() {
+  BuildFacts facts;
+  facts.version = INTACT_VERSION;
+  facts.simd_level = simd::LevelName(simd::BestLevel());
+  const auto embedder = embed::OpenLocalEmbedder();
+  facts.model = embedder.ok() ? (*embedder)->identity() : embedder.status().ToString();
+#if defined(__clang__)
+  facts.compiler = "clang " __clang_version__;
+#else
+  facts.compiler = "g++ " __VERSION__;
+#endif
+  return facts;
+}
+
+}  // namespace intact::engine

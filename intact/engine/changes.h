@@ -1,0 +1,44 @@
+// What differs between a folder and its index. Internal to engine.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "intact/engine/index.h"
+#include "intact/engine/index_view.h"
+#include "intact/engine/writer.h"
+#include "intact/source/walk.h"
+
+namespace intact::engine {
+
+struct PendingFile {
+  const source::WalkedFile* walked = nullptr;
+  std::optional<DocumentRef> older;  // Its document so far.
+};
+
+struct RemovedFile {
+  DocumentRef document;
+  std::string path;
+  uint64_t size = 0;
+  bool was_in = false;  // False when it was recorded as left out.
+};
+
+struct Changes {
+  std::vector<PendingFile> pending;  // New or changed, in the order of the walk.
+  std::vector<RemovedFile> removed;  // Gone, or no longer candidates.
+  uint64_t unchanged = 0;            // Of the files in the index.
+  uint64_t unchanged_bytes = 0;
+  uint64_t pending_bytes = 0;
+  std::map<uint8_t, uint64_t> skipped;          // By the walk, by reason.
+  std::map<uint8_t, uint64_t> unchanged_skips;  // By content, known from an earlier run.
+};
+
+// Compares by stat alone. `view` may be null: no index yet. `walk` must outlive the result.
+Changes Compare(const IndexView* view, const source::WalkResult& walk);
+
+// The number that the state keeps for terms and tokens together.
+uint64_t TermsVersion();
+
+}  // namespace intact::engine

@@ -1,0 +1,362 @@
+#include "intact/engine/index.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "intact/embed/embed.h"
+#include "intact/engine/changes.h"
+#include "intact/engine/ingest.h"
+#include "intact/engine/writer.h"
+#include "intact/os/os.h"
+
+namespace intact::engine {
+namespace {
+
+// A window of files is read, chunked and embedded at once; it bounds the memory that texts take.
+constexpr size_t kWindowFiles = 256;
+constexpr uint64_t kWindowBytes = uint64_t{4} << 20;
+
+unsigned ThreadCount(const IndexOptions& options) {
+  return options.thread_count > 0 ? options.thread_count : std::min(8u, os::ProcessorCount());
+}
+
+// The files from `begin` on that make up the next window.
+std::vector<const source::WalkedFile*> NextWindow(const std::vector<PendingFile>& pending,
+                                                  size_t begin) {
+  std::vector<const source::WalkedFile*> window;
+  uint64_t bytes = 0;
+  for (size_t i = begin; i < pending.size() && window.size() < kWindowFiles; ++i) {
+    bytes += pending[i].walked->stat.size;
+    if (!window.empty() && bytes > kWindowBytes) break;
+    window.push_back(pending[i].walked);
+  }
+  return window;
+}
+
+std::vector<ReasonCount> ToReasonCounts(const std::map<uint8_t, uint64_t>& skipped) {
+  std::vector<ReasonCount> counts;
+  for (const auto& [reason, count] : skipped) {
+    counts.push_back(
+        {std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason))), count});
+  }
+  std::stable_sort(counts.begin(), counts.end(),
+                   [](const ReasonCount& a, const ReasonCount& b) { return a.count > b.count; });
+  return counts;
+}
+
+// A store inside its own root hides itself from git.
+base::Status PrepareFolder(const Place& place) {
+  os::FileSystem& files = os::RealFileSystem();
+  INTACT_RETURN_IF_ERROR(files.CreateDirectories(place.store));
+  const std::string parent = os::ParentPath(place.store);
+  if (parent != os::JoinPath(place.root, ".intact")) return base::Ok();
+  const std::string ignore = os::JoinPath(parent, ".gitignore");
+  if (os::StatPath(ignore).ok()) return base::Ok();
+  return os::WriteFileDurably(files, ignore, base::AsBytes("*\n"));
+}
+
+// One run of UpdateIndex, from the walk to the last commit.
+class Update {
+ public:
+  Update(const Place& place, const IndexOptions& options, const ProgressSink& progress,
+         IndexWriter& writer, const std::string& model_identity)
+      : place_(place),
+        options_(options),
+        progress_(progress),
+        writer_(writer),
+        ingester_({place.root, model_identity, options.scope.file_size_max, ThreadCount(options),
+                   true}) {}
+
+  base::Result<IndexReport> Run() {
+    INTACT_ASSIGN_OR_RETURN(
+        walk_, source::Walk(place_.root,
+                            ToWalkOptions(options_.scope, place_.store, ThreadCount(options_))));
+    changes_ = Compare(&writer_.view(), walk_);
+    for (const source::WalkError& error : walk_.errors)
+      AddProblem(error.path, error.status.message());
+    DescribeScope();
+    for (const RemovedFile& removed : changes_.removed) {
+      if (IsBelowUnlisted(removed.path)) continue;
+      writer_.Remove(removed.document);
+      report_.files_removed += removed.was_in ? 1 : 0;
+    }
+    INTACT_RETURN_IF_ERROR(ReadPending());
+    INTACT_RETURN_IF_ERROR(CommitLast());
+    FillReport();
+    return std::move(report_);
+  }
+
+ private:
+  void AddProblem(const std::string& path, const std::string& message) {
+    ++report_.files_failed;
+    if (report_.problems.size() < format::kIndexProblemsMax)
+      report_.problems.push_back({path, message});
+  }
+
+  // A folder that could not be listed says nothing of the files in it: they stay as they were.
+  bool IsBelowUnlisted(const std::string& path) const {
+    return std::any_of(walk_.errors.begin(), walk_.errors.end(),
+                       [&](const source::WalkError& error) {
+                         return error.path == "." || path.starts_with(error.path + "/");
+                       });
+  }
+
+  void DescribeScope() {
+    format::IndexState& state = writer_.state();
+    state.root = place_.root;
+    state.chunker_version = source::kChunkerVersion;
+    state.tokeniser_version = TermsVersion();
+    state.scope_flags = (options_.scope.include_hidden ? format::kScopeHidden : 0) |
+                        (options_.scope.use_ignore_files ? 0 : format::kScopeNoIgnore);
+    state.file_size_max = options_.scope.file_size_max;
+    state.skipped = changes_.skipped;
+  }
+
+  base::Status ReadPending() {
+    IndexProgress progress;
+    progress.files_total = changes_.pending.size();
+    progress.bytes_total = changes_.pending_bytes;
+    for (size_t at = 0; at < changes_.pending.size();) {
+      if (options_.stop != nullptr && *options_.stop) {
+        report_.is_interrupted = true;
+        return base::Ok();
+      }
+      const auto window = NextWindow(changes_.pending, at);
+      const size_t begin = at;
+      at += window.size();
+      INTACT_RETURN_IF_ERROR(TakeIn(ingester_.Run(window), begin));
+      progress.files_done = at;
+      for (const source::WalkedFile* file : window) progress.bytes_done += file->stat.size;
+      progress.chunks = writer_.state().chunks_embedded + writer_.state().chunks_reused;
+      if (progress_) progress_(progress);
+      if (writer_.IsFull()) {
+        INTACT_RETURN_IF_ERROR(Commit(true));
+        os::ReleaseFreeMemory();
+      }
+    }
+    return base::Ok();
+  }
+
+  // `begin` is the place of the first file among the pending.
+  base::Status TakeIn(std::vector<IngestedFile> ingested, size_t begin) {
+    std::vector<IngestedFile> kept;
+    for (size_t i = 0; i < ingested.size(); ++i) {
+      IngestedFile& file = ingested[i];
+      const std::optional<DocumentRef>& older = changes_.pending[begin + i].older;
+      if (!file.status.ok()) {
+        if (!Dismiss(file, older)) continue;
+      }
+      report_.bytes_read += file.text.size();
+      if (older) writer_.Remove(*older);
+      if (file.verdict.is_in()) ++report_.files_indexed;
+      kept.push_back(std::move(file));
+    }
+    return writer_.Add(kept);
+  }
+
+  // Judges a file that could not be read. True when it is to be recorded as left out.
+  bool Dismiss(IngestedFile& file, const std::optional<DocumentRef>& older) {
+    switch (file.status.code()) {
+      case base::Code::kNotFound:         // It vanished after the walk,
+      case base::Code::kInvalidArgument:  // or is something else than a file now.
+        if (older) writer_.Remove(*older);
+        report_.files_removed += older ? 1 : 0;
+        return false;
+      case base::Code::kFull:
+        file.verdict = {source::SkipReason::kTooLarge, file.status.message()};
+        return true;
+      default:
+        AddProblem(file.walked->path, file.status.message());
+        return false;
+    }
+  }
+
+  base::Status Commit(bool is_unfinished) {
+    format::IndexState& state = writer_.state();
+    state.is_interrupted = is_unfinished;
+    state.indexed_ns = os::RealClock().wall_ns();
+    state.files_failed = report_.files_failed;
+    state.problems.clear();
+    for (const FileProblem& problem : report_.problems)
+      state.problems.push_back({problem.path, problem.message});
+    return writer_.Commit();
+  }
+
+  // Nothing new is no new version.
+  base::Status CommitLast() {
+    const format::IndexState& before = writer_.view().state();
+    format::IndexState after = writer_.state();
+    for (const auto& [reason, count] : writer_.content_skips()) {
+      if (count > 0) after.skipped[reason] += count;
+    }
+    after.files_failed = report_.files_failed;
+    const bool is_same_state = before.root == after.root && before.skipped == after.skipped &&
+                               before.files_failed == after.files_failed &&
+                               before.is_interrupted == report_.is_interrupted &&
+                               before.scope_flags == after.scope_flags &&
+                               before.file_size_max == after.file_size_max &&
+                               before.chunker_version == after.chunker_version &&
+                               before.tokeniser_version == after.tokeniser_version;
+    if (writer_.IsEmpty() && !writer_.HasRemovals() && is_same_state) return base::Ok();
+    return Commit(report_.is_interrupted);
+  }
+
+  void FillReport() {
+    const format::IndexState& state = writer_.state();
+    report_.version = writer_.view().snapshot().version();
+    report_.files = state.files;
+    report_.files_unchanged = changes_.unchanged;
+    report_.chunks = state.chunks;
+    report_.chunks_embedded = state.chunks_embedded;
+    report_.chunks_reused = state.chunks_reused;
+    std::map<uint8_t, uint64_t> skipped = changes_.skipped;
+    for (const auto& [reason, count] : writer_.content_skips()) {
+      if (count > 0) skipped[reason] += count;
+    }
+    report_.skipped = ToReasonCounts(skipped);
+  }
+
+  const Place& place_;
+  const IndexOptions& options_;
+  const ProgressSink& progress_;
+  IndexWriter& writer_;
+  Ingester ingester_;
+  source::WalkResult walk_;
+  Changes changes_;
+  IndexReport report_;
+};
+
+// A store that someone gave by hand may belong to another folder; one inside the root moved with
+// it.
+base::Status CheckRoot(const Place& place, const IndexView& view) {
+  const std::string& root = view.state().root;
+  if (root.empty() || root == place.root || place.store.starts_with(place.root + "/"))
+    return base::Ok();
+  return base::InvalidArgument("the store " + place.store + " holds the index of " + root +
+                               ", not of " + place.root + ": give another --store");
+}
+
+}  // namespace
+
+base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& options,
+                                      const ProgressSink& progress) {
+  const int64_t begin_ns = os::RealClock().monotonic_ns();
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
+                          embed::OpenLocalEmbedder());
+  INTACT_RETURN_IF_ERROR(PrepareFolder(place));
+  store::OpenOptions open;
+  open.create = true;
+  open.spec =
+      store::CollectionSpec{.dimensions = embedder->dimensions(), .model = embedder->identity()};
+  open.lock_wait_ms = options.lock_wait_ms;
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
+                          store::Store::OpenWriter(os::RealFileSystem(), place.store, open));
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
+                          IndexWriter::Make(*store, *embedder, ThreadCount(options)));
+  INTACT_RETURN_IF_ERROR(CheckRoot(place, writer->view()));
+  Update update(place, options, progress, *writer, embedder->identity());
+  INTACT_ASSIGN_OR_RETURN(IndexReport report, update.Run());
+  report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+  return report;
+}
+
+namespace {
+
+// Groups files by what was decided of them and why.
+class RuleTable {
+ public:
+  void Add(const std::string& reason, const std::string& rule, uint64_t files, uint64_t bytes) {
+    if (files == 0) return;
+    PlanRule& row = rows_[{reason, rule}];
+    row.reason = reason;
+    row.rule = rule;
+    row.files += files;
+    row.bytes += bytes;
+  }
+  // "new", "changed", "unchanged", "removed" first, then the reasons for skipping; most files first
+  // in each.
+  std::vector<PlanRule> Finish() const {
+    std::vector<PlanRule> rows;
+    for (const auto& [key, row] : rows_) rows.push_back(row);
+    const auto is_out = [](const PlanRule& row) {
+      return row.reason != "new" && row.reason != "changed" && row.reason != "unchanged" &&
+             row.reason != "removed";
+    };
+    std::stable_sort(rows.begin(), rows.end(), [&](const PlanRule& a, const PlanRule& b) {
+      return is_out(a) != is_out(b) ? is_out(b) : a.files > b.files;
+    });
+    return rows;
+  }
+
+ private:
+  std::map<std::pair<std::string, std::string>, PlanRule> rows_;
+};
+
+std::string ReasonName(uint8_t reason) {
+  return std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason)));
+}
+
+}  // namespace
+
+base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& options) {
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
+                          embed::OpenLocalEmbedder());
+  std::shared_ptr<const IndexView> view;
+  if (place.exists) {
+    INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
+    INTACT_RETURN_IF_ERROR(CheckRoot(place, *view));
+  }
+  INTACT_ASSIGN_OR_RETURN(
+      const source::WalkResult walk,
+      source::Walk(place.root, ToWalkOptions(options.scope, place.store, ThreadCount(options))));
+  const Changes changes = Compare(view.get(), walk);
+  IndexPlan plan;
+  RuleTable rules;
+  rules.Add("unchanged", "", changes.unchanged, changes.unchanged_bytes);
+  for (const RemovedFile& removed : changes.removed) rules.Add("removed", "", 1, removed.size);
+  for (const source::WalkedFile& skipped : walk.skipped) {
+    rules.Add(ReasonName(static_cast<uint8_t>(skipped.reason)), skipped.rule, 1, skipped.stat.size);
+  }
+  for (const auto& [reason, count] : changes.unchanged_skips)
+    rules.Add(ReasonName(reason), "by content", count, 0);
+  for (const source::WalkError& error : walk.errors)
+    plan.problems.push_back({error.path, error.status.message()});
+
+  Ingester ingester(
+      {place.root, embedder->identity(), options.scope.file_size_max, ThreadCount(options), false});
+  std::unordered_set<base::Digest, base::DigestHash> unknown;
+  for (size_t at = 0; at < changes.pending.size();) {
+    const auto window = NextWindow(changes.pending, at);
+    const std::vector<IngestedFile> files = ingester.Run(window);
+    for (size_t i = 0; i < files.size(); ++i) {
+      const IngestedFile& file = files[i];
+      if (!file.status.ok()) {
+        plan.problems.push_back({file.walked->path, file.status.message()});
+        continue;
+      }
+      if (!file.verdict.is_in()) {
+        rules.Add(ReasonName(static_cast<uint8_t>(file.verdict.reason)), file.verdict.rule, 1,
+                  file.text.size());
+        continue;
+      }
+      rules.Add(changes.pending[at + i].older ? "changed" : "new", "", 1, file.text.size());
+      ++plan.files_to_read;
+      plan.bytes_to_read += file.text.size();
+      plan.chunks += file.chunks.size();
+      for (const IngestedChunk& chunk : file.chunks) {
+        std::optional<store::RowId> row;
+        if (view != nullptr) {
+          INTACT_ASSIGN_OR_RETURN(row, view->snapshot().Find(chunk.key));
+        }
+        if (row || !unknown.insert(chunk.key).second) continue;
+        ++plan.chunks_unknown;
+        plan.tokens_estimated += embedder->CountTokens(file.ChunkText(chunk));
+      }
+    }
+    at += window.size();
+  }
+  plan.rules = rules.Finish();
+  return plan;
+}
+
+}  // namespace intact::engine

@@ -1,0 +1,356 @@
+#include "intact/engine/search.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "intact/embed/embed.h"
+#include "intact/engine/chunk_filter.h"
+#include "intact/engine/index_view.h"
+#include "intact/engine/row_source.h"
+#include "intact/engine/terms.h"
+#include "intact/os/os.h"
+#include "intact/search/search.h"
+#include "intact/simd/simd.h"
+#include "intact/source/language.h"
+
+namespace intact::engine {
+namespace {
+
+constexpr size_t kResultsMax = 10'000;
+// Candidates that each of the two scores brings to the ranking; at least this many, and this many
+// per result.
+constexpr size_t kCandidatesMin = 200;
+constexpr size_t kCandidatesPerResult = 4;
+constexpr size_t kFileShareMax = 3;
+constexpr uint64_t kFileReadMax = uint64_t{1} << 30;
+
+struct ScoredChunk {
+  ChunkRef chunk;
+  double score = 0;
+};
+
+size_t IndexOf(search::SignalId id) { return static_cast<size_t>(id); }
+
+class SearcherImpl final : public Searcher {
+ public:
+  SearcherImpl(std::shared_ptr<const IndexView> view, std::unique_ptr<embed::Embedder> embedder,
+               const Place& place)
+      : view_(std::move(view)), embedder_(std::move(embedder)) {
+    // The store knows its root better than a caller who named the store by hand.
+    const std::string& stored_root = view_->state().root;
+    const bool has_moved = place.store.starts_with(place.root + "/");
+    root_ = stored_root.empty() || has_moved ? place.root : stored_root;
+    if (root_ == place.root) {
+      folder_ = place.folder;
+    } else if (place.root.starts_with(root_ + "/")) {
+      folder_ = place.root.substr(root_.size() + 1);
+    }
+    live_ = FilterChunks(*view_, SearchRequest(), "").value();
+    ForEachChunk(*view_, live_, [&](ChunkRef ref, store::RowId) {
+      ++statistics_.chunk_count;
+      statistics_.term_count += view_->segments()[ref.segment].catalog.chunk_term_count(ref.chunk);
+    });
+  }
+
+  base::Result<SearchResponse> Search(const SearchRequest& request) const override {
+    const int64_t begin_ns = os::RealClock().monotonic_ns();
+    if (request.query.empty()) return base::InvalidArgument("the query is empty");
+    if (request.k < 1 || request.k > kResultsMax) {
+      return base::InvalidArgument("k is " + std::to_string(request.k) + "; it must be 1 to " +
+                                   std::to_string(kResultsMax));
+    }
+    INTACT_ASSIGN_OR_RETURN(const ChunkSet allowed, FilterChunks(*view_, request, folder_));
+    SearchResponse response;
+    response.version = view_->snapshot().version();
+    for (const search::Bitmap& chunks : allowed) response.chunks_searched += chunks.Count();
+    INTACT_ASSIGN_OR_RETURN(const std::vector<search::Candidate> ranked,
+                            request.mode == SearchMode::kVector ? RankByVector(request, allowed)
+                            : request.mode == SearchMode::kText ? RankByText(request, allowed)
+                                                                : RankByAll(request, allowed));
+    std::unordered_map<std::string, std::string> texts;  // By path, for this response.
+    for (size_t i = 0; i < std::min(request.k, ranked.size()); ++i) {
+      response.hits.push_back(MakeHit(ranked[i], request, texts));
+    }
+    response.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+    return response;
+  }
+
+ private:
+  // A candidate's `file` field holds segment and file, its `order` field, until ranking, segment
+  // and chunk.
+  static uint64_t Pack(uint32_t high, uint32_t low) { return uint64_t{high} << 32 | low; }
+
+  base::Result<std::vector<float>> EmbedQuery(const std::string& query) const {
+    std::vector<float> vector(embedder_->dimensions());
+    const std::string_view text = query;
+    INTACT_RETURN_IF_ERROR(embedder_->Embed(std::span(&text, 1), vector));
+    return vector;
+  }
+
+  // The chunks of the set that use one of the hits' rows, with the rows' scores.
+  std::vector<ScoredChunk> ChunksOf(const std::vector<search::VectorHit>& hits,
+                                    const ChunkSet& allowed) const {
+    std::unordered_map<uint64_t, float> scores;
+    uint64_t row_min = UINT64_MAX, row_max = 0;
+    for (const search::VectorHit& hit : hits) {
+      scores.emplace(hit.id, hit.score);
+      row_min = std::min(row_min, hit.id);
+      row_max = std::max(row_max, hit.id);
+    }
+    if (hits.empty()) return {};
+    search::Bitmap rows(row_max - row_min + 1);
+    for (const search::VectorHit& hit : hits) rows.Add(hit.id - row_min);
+    std::vector<ScoredChunk> chunks;
+    ForEachChunk(*view_, allowed, [&](ChunkRef ref, store::RowId row) {
+      if (row < row_min || row > row_max || !rows.Has(row - row_min)) return;
+      chunks.push_back({ref, static_cast<double>(scores.at(row))});
+    });
+    return chunks;
+  }
+
+  search::Candidate MakeCandidate(ChunkRef ref) const {
+    search::Candidate candidate;
+    candidate.file =
+        Pack(ref.segment, view_->segments()[ref.segment].catalog.chunk(ref.chunk).file);
+    candidate.order = Pack(ref.segment, ref.chunk);
+    return candidate;
+  }
+
+  // Best first, ties by path and line; one signal only.
+  std::vector<search::Candidate> Order(const std::vector<ScoredChunk>& chunks,
+                                       search::SignalId signal) const {
+    std::vector<search::Candidate> candidates;
+    for (const ScoredChunk& chunk : chunks) {
+      candidates.push_back(MakeCandidate(chunk.chunk));
+      candidates.back().values[IndexOf(signal)] = chunk.score;
+      candidates.back().score = chunk.score;
+    }
+    SortByPlace(candidates);
+    std::stable_sort(
+        candidates.begin(), candidates.end(),
+        [](const search::Candidate& a, const search::Candidate& b) { return a.score > b.score; });
+    return candidates;
+  }
+
+  void SortByPlace(std::vector<search::Candidate>& candidates) const {
+    std::sort(candidates.begin(), candidates.end(),
+              [&](const search::Candidate& a, const search::Candidate& b) {
+                const std::string_view path_a = FileOf(a).path, path_b = FileOf(b).path;
+                return path_a != path_b ? path_a < path_b : ChunkOf(a).begin < ChunkOf(b).begin;
+              });
+  }
+
+  format::ChunkEntry ChunkOf(const search::Candidate& candidate) const {
+    return view_->segments()[candidate.order >> 32].catalog.chunk(
+        static_cast<uint32_t>(candidate.order));
+  }
+  format::FileEntry FileOf(const search::Candidate& candidate) const {
+    return view_->segments()[candidate.file >> 32].catalog.file(
+        static_cast<uint32_t>(candidate.file));
+  }
+
+  base::Result<std::vector<search::Candidate>> RankByVector(const SearchRequest& request,
+                                                            const ChunkSet& allowed) const {
+    INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, EmbedQuery(request.query));
+    INTACT_ASSIGN_OR_RETURN(const RowSource source,
+                            RowSource::Make(*view_, RowsOf(*view_, allowed)));
+    INTACT_ASSIGN_OR_RETURN(const search::TopKResult top,
+                            search::ExactTopK(source, query, request.k));
+    return Order(ChunksOf(top.hits, allowed), search::SignalId::kVector);
+  }
+
+  search::TextScores ScoreText(const std::vector<search::QueryTerm>& terms,
+                               const ChunkSet& allowed) const {
+    std::vector<search::TextSegment> segments;
+    for (size_t s = 0; s < view_->segments().size(); ++s) {
+      const SegmentDocuments& documents = view_->segments()[s];
+      segments.push_back({&documents.catalog, &documents.postings, &live_[s], &allowed[s]});
+    }
+    return search::ScoreBm25(segments, statistics_, terms);
+  }
+
+  // The `count` best chunks by text; fewer when fewer have a term.
+  static std::vector<ScoredChunk> BestByText(const search::TextScores& text, size_t count) {
+    std::vector<ScoredChunk> chunks;
+    for (uint32_t s = 0; s < text.scores.size(); ++s) {
+      for (uint32_t c = 0; c < text.scores[s].size(); ++c) {
+        if (text.scores[s][c] > 0)
+          chunks.push_back({{s, c}, static_cast<double>(text.scores[s][c])});
+      }
+    }
+    if (chunks.size() > count) {
+      // Ties at the cut all stay: which of them are best is decided by path and line later.
+      std::nth_element(
+          chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(count) - 1, chunks.end(),
+          [](const ScoredChunk& a, const ScoredChunk& b) { return a.score > b.score; });
+      const double cut = chunks[count - 1].score;
+      std::erase_if(chunks, [&](const ScoredChunk& chunk) { return chunk.score < cut; });
+    }
+    return chunks;
+  }
+
+  base::Result<std::vector<search::Candidate>> RankByText(const SearchRequest& request,
+                                                          const ChunkSet& allowed) const {
+    const search::TextScores text = ScoreText(QueryTerms(request.query), allowed);
+    return Order(BestByText(text, request.k), search::SignalId::kText);
+  }
+
+  base::Result<std::vector<search::Candidate>> RankByAll(const SearchRequest& request,
+                                                         const ChunkSet& allowed) const {
+    const size_t count = std::max(kCandidatesMin, request.k * kCandidatesPerResult);
+    const std::vector<search::QueryTerm> terms = QueryTerms(request.query);
+    const search::TextScores text = ScoreText(terms, allowed);
+    INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, EmbedQuery(request.query));
+    INTACT_ASSIGN_OR_RETURN(const RowSource source,
+                            RowSource::Make(*view_, RowsOf(*view_, allowed)));
+    INTACT_ASSIGN_OR_RETURN(const search::TopKResult top, search::ExactTopK(source, query, count));
+
+    std::vector<search::Candidate> candidates;
+    std::unordered_set<uint64_t> seen;
+    std::vector<float> vector(query.size());
+    const auto add = [&](ChunkRef ref, std::optional<double> similarity) -> base::Status {
+      if (!seen.insert(Pack(ref.segment, ref.chunk)).second) return base::Ok();
+      if (!similarity) {
+        const store::RowId row = view_->segments()[ref.segment].catalog.chunk_row(ref.chunk);
+        INTACT_RETURN_IF_ERROR(source.ReadVector(row, vector));
+        similarity = static_cast<double>(
+            simd::BestKernels().dot_f32(query.data(), vector.data(), query.size()));
+      }
+      search::Candidate candidate = MakeCandidate(ref);
+      const auto standard = [](double value, double mean, double deviation) {
+        return deviation > 0 ? (value - mean) / deviation : 0.0;
+      };
+      candidate.values[IndexOf(search::SignalId::kVector)] =
+          standard(*similarity, top.mean, top.deviation);
+      candidate.values[IndexOf(search::SignalId::kText)] = standard(
+          static_cast<double>(text.scores[ref.segment][ref.chunk]), text.mean, text.deviation);
+      candidates.push_back(candidate);
+      return base::Ok();
+    };
+    for (const ScoredChunk& chunk : ChunksOf(top.hits, allowed)) {
+      INTACT_RETURN_IF_ERROR(add(chunk.chunk, chunk.score));
+    }
+    for (const ScoredChunk& chunk : BestByText(text, count)) {
+      INTACT_RETURN_IF_ERROR(add(chunk.chunk, std::nullopt));
+    }
+    FillNameSignals(candidates, terms, text.idf);
+    SortByPlace(candidates);
+    return RankInPlace(std::move(candidates), request.k);
+  }
+
+  // Rank breaks ties by `order`, so places travel through it as their rank and come back
+  // afterwards.
+  static std::vector<search::Candidate> RankInPlace(std::vector<search::Candidate> candidates,
+                                                    size_t k) {
+    std::vector<uint64_t> places;
+    for (search::Candidate& candidate : candidates) {
+      places.push_back(candidate.order);
+      candidate.order = places.size() - 1;
+    }
+    search::Rank(candidates, k, kFileShareMax);
+    for (search::Candidate& candidate : candidates) candidate.order = places[candidate.order];
+    return candidates;
+  }
+
+  // The query's weight is spread over its terms by idf; a name's value is the share of it that the
+  // name holds.
+  void FillNameSignals(std::vector<search::Candidate>& candidates,
+                       const std::vector<search::QueryTerm>& terms,
+                       const std::vector<double>& idf) const {
+    std::unordered_map<uint64_t, double> weights;
+    double total = 0;
+    for (size_t i = 0; i < terms.size(); ++i) {
+      weights[terms[i].hash] = idf[i] * terms[i].weight;
+      total += idf[i] * terms[i].weight;
+    }
+    if (total <= 0) return;
+    TermCounter counter;
+    const auto share = [&](std::string_view text) {
+      double held = 0;
+      for (const format::TermCount& term : counter.Count(text)) {
+        if (const auto found = weights.find(term.hash); found != weights.end())
+          held += found->second;
+      }
+      return held / total;
+    };
+    for (search::Candidate& candidate : candidates) {
+      const format::ChunkEntry chunk = ChunkOf(candidate);
+      const std::string_view path = FileOf(candidate).path;
+      const size_t name = path.rfind('/') + 1;
+      candidate.values[IndexOf(search::SignalId::kSymbol)] =
+          std::max(share(chunk.definitions), 0.5 * share(chunk.symbol));
+      candidate.values[IndexOf(search::SignalId::kPath)] =
+          0.67 * share(path.substr(name)) + 0.33 * share(path.substr(0, name));
+      candidate.values[IndexOf(search::SignalId::kAside)] = search::AsideValue(path);
+    }
+  }
+
+  SearchHit MakeHit(const search::Candidate& candidate, const SearchRequest& request,
+                    std::unordered_map<std::string, std::string>& texts) const {
+    const format::ChunkEntry chunk = ChunkOf(candidate);
+    const format::FileEntry file = FileOf(candidate);
+    SearchHit hit;
+    hit.path = file.path;
+    hit.first_line = chunk.first_line;
+    hit.last_line = chunk.last_line;
+    hit.language = source::LanguageName(static_cast<source::Language>(file.language));
+    hit.symbol = chunk.symbol;
+    hit.score = candidate.score;
+    ReadText(hit, chunk, texts);
+    if (!request.explain_score) return hit;
+    for (const search::SignalRow& signal : search::Signals()) {
+      const double value = candidate.values[IndexOf(signal.id)];
+      if (request.mode == SearchMode::kHybrid) {
+        hit.signals.push_back({std::string(signal.name), value, signal.weight});
+      } else if (value != 0) {
+        hit.signals.push_back({std::string(signal.name), value, 1.0});
+      }
+    }
+    return hit;
+  }
+
+  // The chunk's text from its file, if it still is the text that was embedded.
+  void ReadText(SearchHit& hit, const format::ChunkEntry& chunk,
+                std::unordered_map<std::string, std::string>& texts) const {
+    auto [text, is_new] = texts.try_emplace(hit.path);
+    if (is_new) {
+      auto content = os::ReadRegularFile(os::JoinPath(root_, hit.path), kFileReadMax);
+      if (content.ok()) text->second = std::move(content->text);
+    }
+    const store::Segment* segment = view_->snapshot().SegmentOf(chunk.row);
+    hit.is_stale = true;
+    if (segment == nullptr || chunk.end > text->second.size()) return;
+    const std::string_view now =
+        std::string_view(text->second).substr(chunk.begin, chunk.end - chunk.begin);
+    if (ChunkKey(embedder_->identity(), now) != segment->keys()[chunk.row - segment->first_row()])
+      return;
+    hit.is_stale = false;
+    hit.text = now;
+  }
+
+  std::shared_ptr<const IndexView> view_;
+  std::unique_ptr<embed::Embedder> embedder_;
+  std::string root_;
+  std::string folder_;
+  ChunkSet live_;
+  search::TextStatistics statistics_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Searcher>> Searcher::Open(const Place& place) {
+  if (!place.exists) return NoIndex(place.root);
+  INTACT_ASSIGN_OR_RETURN(std::shared_ptr<const IndexView> view, IndexView::Open(place.store));
+  INTACT_ASSIGN_OR_RETURN(std::unique_ptr<embed::Embedder> embedder, embed::OpenLocalEmbedder());
+  if (view->snapshot().spec().model != embedder->identity()) {
+    return base::InvalidArgument("the index at " + place.store + " was made with the model " +
+                                 view->snapshot().spec().model + ", and this program has " +
+                                 embedder->identity() +
+                                 ": remove that folder and run `intact index` again");
+  }
+  return std::unique_ptr<Searcher>(
+      std::make_unique<SearcherImpl>(std::move(view), std::move(embedder), place));
+}
+
+}  // namespace intact::engine
