@@ -31,12 +31,12 @@ def settings(arguments=None):
     parser.add_argument("--buckets", type=int, default=8192)
     parser.add_argument("--ngram", type=int, default=4)
     parser.add_argument("--dimensions", type=int, default=256)
-    parser.add_argument("--epochs", type=float, default=5)
+    parser.add_argument("--epochs", type=float, default=8)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--tau", type=float, default=0.05)
-    parser.add_argument("--rate", type=float, default=0.03)
+    parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--count", default="sqrt", help="weight of a word seen c times: sum, sqrt, log, one")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop and save after this long")
+    parser.add_argument("--minutes", type=float, default=1e9, help="the learning rate falls to reach its end by then")
     parser.add_argument("--pairs", type=int, default=10**9)
     parser.add_argument("--exclude", default="", help="languages left out of training, comma separated")
     parser.add_argument("--name-shown", type=float, default=0.6)
@@ -217,7 +217,7 @@ def step(vectors, scales, squares, scale_squares, question, code, same, options)
     return loss
 
 
-def train(options, corpus, words, report=None):
+def train(options, corpus, words):
     """Returns (row vectors with their scale folded in, vocabulary order)."""
     single = bool(options.single)
     order, frequency = vocabulary(corpus, words, options.words, single)
@@ -264,8 +264,6 @@ def train(options, corpus, words, report=None):
                 average_count += 1
             if done % 200 == 0:
                 print(f"step {done} loss {np.mean(losses[-200:]):.4f} {time.monotonic() - started:.0f} s", flush=True)
-                if report:
-                    report(done, vectors * scales[:, None], order, rows)
     result = averaged / average_count if average_count else vectors * scales[:, None]
     print(f"trained {done} steps in {time.monotonic() - started:.0f} s", flush=True)
     return result.astype(np.float32), order, rows

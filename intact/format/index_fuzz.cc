@@ -6,8 +6,10 @@
 #include "intact/format/index_state.h"
 #include "intact/format/postings.h"
 
+namespace base = intact::base;
+namespace format = intact::format;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace intact;
   const base::ByteSpan bytes{reinterpret_cast<const std::byte*>(data), size};
   size_t seen = 0;
   if (const auto catalog = format::CatalogView::Parse(bytes); catalog.ok()) {

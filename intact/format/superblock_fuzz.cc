@@ -10,8 +10,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (uint32_t copy = 0; copy < format::kSuperCopyCount; ++copy) {
     format::SuperPageBytes page = format::EncodeSuperblock({}, copy);
     const base::ByteSpan part = input.subspan(copy < 2 ? 0 : size / 2);
-    const size_t used = std::min(part.size(), page.size() - 16);
-    std::copy_n(part.begin(), used, page.begin() + (size % 2 == 0 ? 8 : 40) % 4092);
+    const size_t begin = size % 2 == 0 ? 8 : 40;
+    std::copy_n(part.begin(), std::min(part.size(), 4092 - begin),
+                page.begin() + static_cast<std::ptrdiff_t>(begin));
     page = format::MoveSuperPage(page, copy);
     std::copy(page.begin(), page.end(), file.begin() + copy * format::kPageSize);
   }

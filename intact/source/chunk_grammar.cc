@@ -36,7 +36,7 @@ constexpr Row kC[] = {
     {"declaration_list", Role::kBlock},
     {"compound_statement", Role::kBlock},
     {"field_declaration_list", Role::kBlock},
-    {"preproc_def", Role::kMinor, NameRule::kField},
+    {"preproc_def", Role::kMinor, NameRule::kMacro},
     {"preproc_function_def", Role::kMinor, NameRule::kField},
     {"function_definition", Role::kDefinition, NameRule::kDeclarator},
     {"declaration", Role::kMinor, NameRule::kDeclarator},

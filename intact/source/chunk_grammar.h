@@ -30,6 +30,7 @@ enum class NameRule : uint8_t {
   kNone,
   kField,       // The field "name".
   kTagged,      // The same, with a body only: `struct x;` defines nothing.
+  kMacro,       // The same, unless it only guards a header.
   kTypeField,   // The field "type": `impl Type`.
   kDeclarator,  // Down the fields "declarator", to functions and variables.
   kPrototype,   // The same, functions only.

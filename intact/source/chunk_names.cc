@@ -27,6 +27,25 @@ bool IsNameByte(char c) {
          static_cast<unsigned char>(c) >= 0x80 || std::strchr("_$#.:~", c) != nullptr;
 }
 
+bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// LIKE_THIS: in the place of a function's name, a macro behind its parameters.
+bool IsShouted(std::string_view name) {
+  return name.size() > 3 && std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
+// Words that broken declarations leave where a name should be.
+bool IsTypeWord(std::string_view name) {
+  static constexpr std::string_view kWords[] = {
+      "int",    "char",     "void",  "long",   "short",  "unsigned", "signed", "float",
+      "double", "const",    "bool",  "static", "extern", "struct",   "return", "if",
+      "else",   "volatile", "while", "for",    "sizeof", "switch",
+  };
+  return std::find(std::begin(kWords), std::end(kWords), name) != std::end(kWords);
+}
+
 // A name fit to be shown and joined: empty when it is none, or too long to be one.
 std::string Clean(std::string_view written) {
   if (written.size() > 4 * kNameSizeMax) return "";
@@ -45,8 +64,13 @@ std::string Clean(std::string_view written) {
     } else if (c == '>') {
       --depth;
     } else if (depth == 0 && c != '\0' && IsNameByte(c)) {
+      // Two words in one name: a macro the parser could not place, then the name itself.
+      const bool is_word = std::strchr(".:~", c) == nullptr;
+      if (at > 0 && IsSpace(written[at - 1]) && is_word && !name.empty() && name.back() != ':') {
+        name.clear();
+      }
       name += c;
-    } else if (depth == 0 && std::strchr(" \t\r\n\"'", c) == nullptr) {
+    } else if (depth == 0 && !IsSpace(c) && c != '"' && c != '\'') {
       return "";
     }
   }
@@ -55,7 +79,7 @@ std::string Clean(std::string_view written) {
 
 void Add(FoundNames& found, std::string_view written) {
   std::string name = Clean(written);
-  if (name.empty() || found.names.size() >= kNamesMax) return;
+  if (name.empty() || found.names.size() >= kNamesMax || IsTypeWord(name)) return;
   if (std::find(found.names.begin(), found.names.end(), name) == found.names.end()) {
     found.names.push_back(std::move(name));
   }
@@ -73,6 +97,18 @@ void ForEachChild(TSNode node, const Visit& visit) {
   ts_tree_cursor_delete(&cursor);
 }
 
+// What stands before the first parenthesis, for declarations with macros that the parser took for
+// the name.
+std::string_view WordBeforeParameters(std::string_view written) {
+  const size_t open = written.substr(0, 300).find('(');
+  if (open == std::string_view::npos) return {};
+  size_t end = open;
+  while (end > 0 && IsSpace(written[end - 1])) --end;
+  size_t begin = end;
+  while (begin > 0 && (IsNameByte(written[begin - 1]))) --begin;
+  return written.substr(begin, end - begin);
+}
+
 // From `*(*name(int))[3]` down to `name`.
 void AddDeclarator(FoundNames& found, TSNode node, std::string_view text, bool functions_only) {
   bool is_function = false;
@@ -81,7 +117,12 @@ void AddDeclarator(FoundNames& found, TSNode node, std::string_view text, bool f
     const std::string_view type = Type(at);
     is_function = is_function || type == "function_declarator" || type == "operator_cast";
     if (!type.ends_with("_declarator")) {
-      if (is_function || !functions_only) Add(found, TextOf(at, text));
+      std::string_view name = TextOf(at, text);
+      if (IsShouted(name)) {
+        const std::string_view word = WordBeforeParameters(TextOf(node, text));
+        if (!word.empty() && !IsShouted(word)) name = word;
+      }
+      if (is_function || !functions_only) Add(found, name);
       return;
     }
     const TSNode below = Field(at, "declarator");
@@ -160,6 +201,14 @@ FoundNames FindNames(TSNode node, NameRule rule, std::string_view text) {
     case NameRule::kField:
       Add(found, TextOf(Field(node, "name"), text));
       break;
+    case NameRule::kMacro: {
+      const std::string_view name = TextOf(Field(node, "name"), text);
+      const bool is_guard =
+          ts_node_is_null(Field(node, "value")) &&
+          (name.find("_H") != std::string_view::npos || name.ends_with("INCLUDED"));
+      if (!is_guard) Add(found, name);
+      break;
+    }
     case NameRule::kTagged:
       if (!ts_node_is_null(Field(node, "body"))) Add(found, TextOf(Field(node, "name"), text));
       break;

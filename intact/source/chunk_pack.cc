@@ -232,7 +232,11 @@ class Packer {
     for (size_t i = span.first; i < span.end; ++i) {
       if (!atom(i).is_named) continue;
       if (IsSolid(i)) return outline_.symbols[atom(i).symbol].path;
-      if (named.empty() || named.back() != atom(i).symbol) named.push_back(atom(i).symbol);
+      const std::string& path = outline_.symbols[atom(i).symbol].path;
+      // Overloads, and several blocks for one type, are one name.
+      if (named.empty() || outline_.symbols[named.back()].path != path) {
+        named.push_back(atom(i).symbol);
+      }
     }
     if (named.empty()) return outline_.symbols[atom(span.first).symbol].path;
     const Symbol& first = outline_.symbols[named.front()];

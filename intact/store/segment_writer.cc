@@ -230,6 +230,7 @@ class SegmentWriter {
         released = end;
       }
     }
+    run.source->ReleasePages(column.subspan(released));
     return base::Ok();
   }
 
@@ -354,6 +355,7 @@ class SegmentWriter {
         released = end;
       }
     }
+    run.source->ReleasePages(column.subspan(released));
     run.source->ReleasePages(run.source->Raw(format::kSectionRowTable));
     return base::Ok();
   }

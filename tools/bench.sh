@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Builds the bench preset and runs every benchmark: the programs *_bench, then bench/*.sh and bench/*.py.
+# bench/README.md says what each one asks. Wants a quiet machine.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+tools/build.sh bench
+ran=0
+for program in build/bench/bin/*_bench; do
+  [[ -x $program ]] || continue
+  printf '\n== %s\n' "$(basename "$program")"
+  "$program" --benchmark_min_time=0.2 --benchmark_repetitions=5 \
+    --benchmark_report_aggregates_only=true
+  ran=$((ran + 1))
+done
+for script in bench/*.sh bench/*.py; do
+  [[ -x $script ]] || continue
+  printf '\n== %s\n' "$script"
+  INTACT=build/bench/bin/intact "$script"
+  ran=$((ran + 1))
+done
+printf '\n%d benchmarks ran\n' "$ran"
