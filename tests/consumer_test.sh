@@ -21,5 +21,5 @@ cmake -S "$consumer" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   exit 1
 }
 cmake --build "$work/build"
-"$work/build/consumer"
+"$work/build/consumer" "$work/data"
 if [[ -x $work/installed/bin/intact ]]; then "$work/installed/bin/intact" --version; fi

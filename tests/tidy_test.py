@@ -98,7 +98,9 @@ class Rules(unittest.TestCase):
             self.assert_clean(path, text)
 
     def test_source_beside_its_header_needs_no_opening(self):
-        self.assertEqual(rules_in({"intact/os/a.h": HEADER, "intact/os/a.cc": "int a;\n"}), set())
+        files = {"intact/os/a.h": HEADER, "intact/os/a.cc": "int a;\n", "intact/os/a_test.cc": "int a;\n"}
+        self.assertEqual(rules_in(files), set())
+        self.assert_breaks("opening", "intact/os/b_test.cc", "int a;\n")
 
     def test_leaves_test_data_alone(self):
         self.assert_clean("intact/source/testdata/a.py", "\tx = 1  # TO" + "DO \n")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ASIDE = "testing"
 FOLDERS = {"cli": "apps/cli", "daemon": "apps/daemon", "capi": "bindings/c", "python": "bindings/python"}
-TEST_FILE = re.compile(r"_(?:test|fuzz|bench)\.cc$")
+TEST_FILE = re.compile(r"_(?:test|fuzz|bench)\.(?:cc|h)$")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 ROW = re.compile(r"^\|\s*(\d+|aside)\s*\|\s*`(\w+)`\s*\|[^|]*\|([^|]*)\|\s*$", re.MULTILINE)
 BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)

@@ -138,11 +138,12 @@ int RunSearch(Context& context, const Arguments& arguments) {
   if (const std::string mistake = FindMistake(arguments); !mistake.empty()) {
     return ReportUsage(context, arguments.command(), mistake);
   }
-  const auto place = LocatePlace(arguments, arguments.Positional(1).value_or("."), true);
+  auto place = LocatePlace(arguments, arguments.Positional(1).value_or("."), true);
   if (!place.ok()) return ReportFailure(context, place.status());
   if (const int exit_code = EnsureIndex(context, arguments, *place); exit_code != kExitOk) {
     return exit_code;
   }
+  place->exists = true;
   const auto searcher = engine::Searcher::Open(*place);
   if (!searcher.ok()) return ReportFailure(context, searcher.status(), kExitFailed);
   engine::SearchRequest request{.query = *arguments.Positional(0), .mode = ModeFrom(arguments)};

@@ -13,7 +13,7 @@ class Rows {
   explicit Rows(Output& out) : out_(out) {}
 
   void Add(std::string_view name, const std::string& value, Paint paint = Paint::kPlain) {
-    constexpr size_t kNameWidth = 13;
+    constexpr size_t kNameWidth = 17;
     out_.Write(name, Paint::kName);
     out_.Write(std::string(name.size() < kNameWidth ? kNameWidth - name.size() : 1, ' '));
     out_.Write(Printable(value), paint);
@@ -65,7 +65,7 @@ void PrintStatus(Context& context, const engine::StatusReport& report) {
   rows.Add("raw", FormatBytes(report.raw_bytes) + " as float32");
   rows.Add("stored", FormatBytes(report.stored_bytes) + " in all files of the store");
   for (const auto& [part, bytes] : report.stored_by_part) {
-    context.out.WriteLine("  " + FormatBytes(bytes) + "  " + Printable(part));
+    rows.Add("  " + part, FormatBytes(bytes));
   }
 }
 

@@ -27,9 +27,9 @@ base::Status CheckReadable(uint16_t major, uint16_t minor, const FeatureFlags& f
   }
   const uint64_t unknown = flags.incompatible & ~kKnownFlags.incompatible;
   if (unknown != 0) {
-    return base::Unsupported(what + " needs features this build does not have (incompatible flags " +
-                             Hex(unknown) + ", format " + std::to_string(major) + "." +
-                             std::to_string(minor) + ")");
+    return base::Unsupported(
+        what + " needs features this build does not have (incompatible flags " + Hex(unknown) +
+        ", format " + std::to_string(major) + "." + std::to_string(minor) + ")");
   }
   return base::Ok();
 }
@@ -37,8 +37,9 @@ base::Status CheckReadable(uint16_t major, uint16_t minor, const FeatureFlags& f
 base::Status CheckWritable(const FeatureFlags& flags, const std::string& what) {
   const uint64_t unknown = flags.read_only_compatible & ~kKnownFlags.read_only_compatible;
   if (unknown != 0) {
-    return base::Unsupported(what + " can be read but not written by this build (read-only compatible flags " +
-                             Hex(unknown) + ")");
+    return base::Unsupported(
+        what + " can be read but not written by this build (read-only compatible flags " +
+        Hex(unknown) + ")");
   }
   return base::Ok();
 }

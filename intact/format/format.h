@@ -1,8 +1,9 @@
 // format: every byte that leaves the process. Parse, check, write; no files, no policy.
 //
-// Reading order: this (what all files of a store share), superblock.h, manifest.h, segment.h (the store's files),
-// catalog.h and postings.h (the engine's sections). The documents under docs/format/ come first; where the code differs
-// from them, the code is wrong. Parsers take any bytes and give a value or an error. All functions are thread-safe.
+// Reading order: this (what all files of a store share), superblock.h, manifest.h, segment.h (the
+// store's files), catalog.h and postings.h (the engine's sections). The documents under
+// docs/format/ come first; where the code differs from them, the code is wrong. Parsers take any
+// bytes and give a value or an error. All functions are thread-safe.
 #pragma once
 
 #include <array>
@@ -13,12 +14,13 @@
 
 namespace intact::format {
 
-// The version this build writes. Another major is refused; a newer minor is read, the flag words decide.
+// The version this build writes. Another major is refused; a newer minor is read, the flag words
+// decide.
 inline constexpr uint16_t kFormatMajor = 1;
 inline constexpr uint16_t kFormatMinor = 0;
 
-// Feature bits. An unknown incompatible bit means "do not open", an unknown read-only compatible bit "do not
-// write", an unknown compatible bit nothing.
+// Feature bits. An unknown incompatible bit means "do not open", an unknown read-only compatible
+// bit "do not write", an unknown compatible bit nothing.
 struct FeatureFlags {
   uint64_t compatible = 0;
   uint64_t read_only_compatible = 0;
@@ -35,7 +37,8 @@ base::Status CheckReadable(uint16_t major, uint16_t minor, const FeatureFlags& f
 // The same for writing.
 base::Status CheckWritable(const FeatureFlags& flags, const std::string& what);
 
-// Names one store; the seed of its checksums, so that a block of another store is never taken for its own.
+// Names one store; the seed of its checksums, so that a block of another store is never taken for
+// its own.
 struct Uuid {
   std::array<std::byte, 16> bytes{};
 

@@ -55,9 +55,8 @@ Status CheckHead(const ManifestHead& head, uint64_t size, const std::string& wha
     return base::Corruption(what + ": " + message);
   };
   const bool is_reserved_zero =
-      head.reserved0 == 0 &&
-      std::all_of(head.reserved1.begin(), head.reserved1.end(),
-                  [](std::byte byte) { return byte == std::byte{0}; });
+      head.reserved0 == 0 && std::all_of(head.reserved1.begin(), head.reserved1.end(),
+                                         [](std::byte byte) { return byte == std::byte{0}; });
   if (!is_reserved_zero && head.minor <= kFormatMinor) {
     return damaged("reserved bytes at offset 92 or 104 are not zero");
   }
@@ -69,8 +68,7 @@ Status CheckHead(const ManifestHead& head, uint64_t size, const std::string& wha
     return damaged("expected " + std::to_string(SizeOf(head)) + " bytes, found " +
                    std::to_string(size));
   }
-  const bool is_parent_older =
-      head.version == 0 ? head.parent == 0 : head.parent < head.version;
+  const bool is_parent_older = head.version == 0 ? head.parent == 0 : head.parent < head.version;
   if (!is_parent_older) {
     return damaged("version " + std::to_string(head.version) + " has parent " +
                    std::to_string(head.parent));

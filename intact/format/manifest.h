@@ -1,5 +1,5 @@
-// A manifest: the complete, immutable description of one version. Layout: docs/format/store.md, "manifest-<n>".
-// Thread-safe functions over values.
+// A manifest: the complete, immutable description of one version. Layout: docs/format/store.md,
+// "manifest-<n>". Thread-safe functions over values.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ enum class ElementType : uint32_t { kFloat32 = 1 };
 enum class Metric : uint32_t { kCosine = 1, kDot = 2, kEuclidean = 3 };
 
 inline constexpr uint32_t kDimensionsMax = 65536;
-inline constexpr uint64_t kNameSizeMax = 4096;    // Of a collection's name, and of a model identity.
+inline constexpr uint64_t kNameSizeMax = 4096;  // Of a collection's name, and of a model identity.
 inline constexpr uint64_t kSegmentCountMax = 65536;
 inline constexpr uint64_t kEngineStateSizeMax = uint64_t{64} << 20;
 inline constexpr uint64_t kManifestSizeMax = uint64_t{80} << 20;
@@ -51,8 +51,8 @@ struct Manifest {
   uint64_t parent = 0;   // Its own number for version 0.
   int64_t wall_ns = 0;
   CollectionSpec spec;
-  uint64_t next_row = 0;      // No row id >= this was ever given out.
-  uint64_t next_segment = 1;  // The same for segment ids.
+  uint64_t next_row = 0;               // No row id >= this was ever given out.
+  uint64_t next_segment = 1;           // The same for segment ids.
   std::vector<SegmentEntry> segments;  // Ascending by first_row, not overlapping.
   base::Bytes engine_state;
 
@@ -62,8 +62,8 @@ struct Manifest {
 // `manifest` must be within its limits (a CHECK).
 base::Bytes EncodeManifest(const Manifest& manifest);
 
-// Checks everything a manifest says about itself. kCorruption or kUnsupported; messages begin with `what`.
-// Allocates no more than a small multiple of the bytes given.
+// Checks everything a manifest says about itself. kCorruption or kUnsupported; messages begin with
+// `what`. Allocates no more than a small multiple of the bytes given.
 base::Result<Manifest> DecodeManifest(base::ByteSpan bytes, const std::string& what);
 
 }  // namespace intact::format

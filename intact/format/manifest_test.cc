@@ -1,8 +1,8 @@
 #include "intact/format/manifest.h"
 
-#include <functional>
-
 #include <gtest/gtest.h>
+
+#include <functional>
 
 namespace intact::format {
 namespace {

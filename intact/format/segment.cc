@@ -50,7 +50,8 @@ std::string Describe(const SectionEntry& entry) {
          ") at offset " + std::to_string(entry.offset);
 }
 
-// Every section where the one before ends, aligned, up to the end of the file: no byte without an owner.
+// Every section where the one before ends, aligned, up to the end of the file: no byte without an
+// owner.
 Status CheckPlaces(const SegmentHeader& header, const std::string& what) {
   uint64_t end = kPageSize;
   for (size_t i = 0; i < header.sections.size(); ++i) {
@@ -172,15 +173,15 @@ Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan bytes, uint64_t file_si
   if (page.magic != kMagic) return base::Corruption(what + ": no segment (magic differs)");
   const uint32_t crc = base::Crc32c(bytes.first(offsetof(SegmentPage, crc)));
   if (crc != page.crc) {
-    return base::Corruption(what + ": checksum at offset 4092 differs: " +
-                            ExpectedFound(page.crc, crc));
+    return base::Corruption(what +
+                            ": checksum at offset 4092 differs: " + ExpectedFound(page.crc, crc));
   }
   INTACT_RETURN_IF_ERROR(CheckReadable(page.major, page.minor, {}, what));
   if (page.section_count > kSectionCountMax || page.file_size != file_size ||
       file_size > kSegmentFileSizeMax || page.dimensions == 0) {
-    return base::Corruption(what + ": a field of the header is outside its limits, or the file has " +
-                            std::to_string(file_size) + " bytes and not " +
-                            std::to_string(page.file_size));
+    return base::Corruption(
+        what + ": a field of the header is outside its limits, or the file has " +
+        std::to_string(file_size) + " bytes and not " + std::to_string(page.file_size));
   }
   const size_t used = page.section_count * sizeof(SectionEntry);
   const bool is_reserved_zero = IsZero(page.reserved0) && IsZero(page.reserved1) &&

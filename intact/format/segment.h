@@ -1,5 +1,5 @@
-// A segment file: a header page with a table of sections, then the sections. Layout: docs/format/store.md,
-// "seg-<id>". Thread-safe functions over values.
+// A segment file: a header page with a table of sections, then the sections. Layout:
+// docs/format/store.md, "seg-<id>". Thread-safe functions over values.
 #pragma once
 
 #include <array>
@@ -31,7 +31,8 @@ std::string_view SectionKindName(uint32_t kind);
 
 inline constexpr uint64_t kSectionAlignment = 64;
 inline constexpr size_t kSectionCountMax = 128;
-// Rows are split over segments so that none passes this; the engine's sections may add as much again.
+// Rows are split over segments so that none passes this; the engine's sections may add as much
+// again.
 inline constexpr uint64_t kSegmentSizeMax = uint64_t{1} << 30;
 // No valid segment file is larger.
 inline constexpr uint64_t kSegmentFileSizeMax = uint64_t{4} << 30;
@@ -73,17 +74,17 @@ constexpr uint64_t CodeStride(uint32_t dimensions) { return base::AlignUp(dimens
 // The size a section of fixed-width rows must have; nullopt for the rest and for engine sections.
 std::optional<uint64_t> ColumnSize(uint32_t kind, uint64_t row_count, uint32_t dimensions);
 
-// Seeds of CRC-32C. Both tie the bytes to their store and to their place, so that a block of another store,
-// segment, section or row is damage even when it is whole.
+// Seeds of CRC-32C. Both tie the bytes to their store and to their place, so that a block of
+// another store, segment, section or row is damage even when it is whole.
 uint32_t SectionCrcSeed(const Uuid& store, uint64_t segment_id, uint32_t kind);
 uint32_t RowCrc(const Uuid& store, uint64_t row_id, std::span<const float> vector);
 
 // `header` must fit one page (a CHECK).
 std::array<std::byte, kPageSize> EncodeSegmentHeader(const SegmentHeader& header);
 
-// Checks the page and that every section lies inside `file_size`, aligned, in order, without overlap, with the
-// size its kind demands, and that the six columns are there when there are rows. kCorruption or kUnsupported;
-// messages begin with `what`.
+// Checks the page and that every section lies inside `file_size`, aligned, in order, without
+// overlap, with the size its kind demands, and that the six columns are there when there are rows.
+// kCorruption or kUnsupported; messages begin with `what`.
 base::Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan page, uint64_t file_size,
                                                 const std::string& what);
 

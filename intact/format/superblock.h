@@ -1,5 +1,5 @@
-// The superblock: the file SUPER, 4 copies of one page in two pairs, of which a commit overwrites the one not in
-// use. Layout: docs/format/store.md, "SUPER". Thread-safe functions over values.
+// The superblock: the file SUPER, 4 copies of one page in two pairs, of which a commit overwrites
+// the one not in use. Layout: docs/format/store.md, "SUPER". Thread-safe functions over values.
 #pragma once
 
 #include <array>
@@ -32,26 +32,28 @@ using SuperPageBytes = std::array<std::byte, kPageSize>;
 // One page, for the place `copy_index` < 4 of the file.
 SuperPageBytes EncodeSuperblock(const Superblock& super, uint32_t copy_index);
 
-// A valid page, as it must be at another place: every byte the same but the copy index and the checksum.
+// A valid page, as it must be at another place: every byte the same but the copy index and the
+// checksum.
 SuperPageBytes MoveSuperPage(const SuperPageBytes& page, uint32_t copy_index);
 
-// Checks magic, place, checksum, version, flags, reserved bytes. kCorruption or kUnsupported; messages begin with
-// `what` (the path) and name the offset in the file. A page of a newer version whose checksum agrees is kUnsupported
-// and never kCorruption, so that a newer store is not taken for a torn one.
+// Checks magic, place, checksum, version, flags, reserved bytes. kCorruption or kUnsupported;
+// messages begin with `what` (the path) and name the offset in the file. A page of a newer version
+// whose checksum agrees is kUnsupported and never kCorruption, so that a newer store is not taken
+// for a torn one.
 base::Result<Superblock> DecodeSuperblock(base::ByteSpan page, uint32_t copy_index,
                                           const std::string& what);
 
 // The whole file as a reader judges it.
 struct SuperFile {
-  Superblock active;            // The newest valid copy.
+  Superblock active;             // The newest valid copy.
   SuperPageBytes active_page{};  // Its bytes; a newer minor version may have more in them.
-  uint32_t active_pair = 0;     // 0: copies 0 and 1, 1: copies 2 and 3.
+  uint32_t active_pair = 0;      // 0: copies 0 and 1, 1: copies 2 and 3.
   // Per copy what is wrong with it; ok() when it is valid.
   std::array<base::Status, kSuperCopyCount> copies;
 };
 
-// kUnsupported when any copy is of a newer format, kCorruption when no copy is valid or valid ones contradict each
-// other. `file` may have any size.
+// kUnsupported when any copy is of a newer format, kCorruption when no copy is valid or valid ones
+// contradict each other. `file` may have any size.
 base::Result<SuperFile> DecodeSuperFile(base::ByteSpan file, const std::string& what);
 
 }  // namespace intact::format

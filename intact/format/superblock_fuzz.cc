@@ -1,4 +1,5 @@
-// Any bytes as SUPER: as they are, and with the checksums made right, so that what lies behind them is reached.
+// Any bytes as SUPER: as they are, and with the checksums made right, so that what lies behind them
+// is reached.
 #include "intact/format/superblock.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -18,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const auto super = format::DecodeSuperFile(file, "SUPER");
   if (super.ok() && super->active.minor == 0) {
-    const auto again = format::DecodeSuperblock(
-        format::EncodeSuperblock(super->active, 0), 0, "SUPER");
+    const auto again =
+        format::DecodeSuperblock(format::EncodeSuperblock(super->active, 0), 0, "SUPER");
     INTACT_CHECK(again.ok() && *again == super->active);
   }
   return 0;

@@ -1,7 +1,6 @@
 #include "intact/os/process.h"
 
 #include <malloc.h>
-#include <pwd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -30,9 +29,7 @@ std::optional<std::string> Environment(const char* name) {
 }
 
 std::string HomeDirectory() {
-  if (auto home = Environment("HOME")) return *home;
-  const passwd* entry = getpwuid(getuid());
-  return entry != nullptr && entry->pw_dir != nullptr ? entry->pw_dir : "/";
+  return Environment("HOME").value_or("/");
 }
 
 MemoryUse CurrentMemoryUse() {

@@ -11,7 +11,7 @@ namespace intact::os {
 
 // nullopt when unset or empty.
 std::optional<std::string> Environment(const char* name);
-// $HOME, else the password file's answer, else "/".
+// $HOME, else "/". The password file is not asked: a static program could not.
 std::string HomeDirectory();
 
 // The kernel's own figures for this process, in bytes.

@@ -22,28 +22,45 @@ struct TreeDeleter {
 };
 using Tree = std::unique_ptr<TSTree, TreeDeleter>;
 
-// Hands the parser its text, and ends it after so many steps. Steps are counted and time is not, so
-// that the same text always gives the same chunks.
-struct ParseInput {
-  std::string_view text;
-  uint64_t steps_left;
+// Hands the parser its text, and ends it when it takes too many steps. Steps are counted and time
+// is not, so that the same text always gives the same chunks. The runtime asks once in a hundred
+// operations.
+class ParseInput {
+ public:
+  explicit ParseInput(std::string_view text)
+      : text_(text),
+        steps_left_(500 + text.size() / 16),
+        lost_steps_left_(50 + text.size() / 4096) {}
 
   static const char* Read(void* payload, uint32_t byte, TSPoint, uint32_t* size) {
-    const std::string_view text = static_cast<ParseInput*>(payload)->text;
+    const std::string_view text = static_cast<ParseInput*>(payload)->text_;
     *size = byte < text.size() ? static_cast<uint32_t>(text.size()) - byte : 0;
     return *size == 0 ? "" : text.data() + byte;
   }
   static bool IsTooLong(TSParseState* state) {
     auto* input = static_cast<ParseInput*>(state->payload);
-    return input->steps_left-- == 0;
+    if (state->has_error) --input->lost_steps_left_;
+    input->lost_in_a_row_ = state->has_error ? input->lost_in_a_row_ + 1 : 0;
+    return --input->steps_left_ < 0 || input->lost_steps_left_ < 0 ||
+           input->lost_in_a_row_ > kLostInARowMax;
   }
+
+ private:
+  // Of 14,000 headers and modules four were longer than this without a way back into the grammar,
+  // and the runtime takes the square of that time.
+  static constexpr int kLostInARowMax = 40;
+
+  std::string_view text_;
+  // The densest ordinary files take a step in 70 bytes.
+  int64_t steps_left_;
+  // Steps while the parser looks for a way back from an error.
+  int64_t lost_steps_left_;
+  int lost_in_a_row_ = 0;
 };
 
 Tree Parse(TSParser* parser, const TSLanguage* language, std::string_view text) {
   if (!ts_parser_set_language(parser, language)) return nullptr;
-  // The runtime asks once in a hundred operations: once in 70 bytes of the densest ordinary files,
-  // so this is four times what any of them needs.
-  ParseInput input{text, 500 + text.size() / 16};
+  ParseInput input(text);
   TSInput reader{};
   reader.payload = &input;
   reader.read = ParseInput::Read;

@@ -1,5 +1,7 @@
 #include "intact/store/crash_explorer_test.h"
 
+#include "intact/testing/crash_file_system.h"
+
 namespace intact::store {
 namespace {
 
@@ -71,7 +73,8 @@ void CrashExplorer::ExploreFailedSyncs() {
     const auto wrapped = Wrapped(disk);
     disk.FailCall(sync, testing::CrashFileSystem::Fault::kIo, false);
     Promise promise;
-    // A store that does not notice the failure goes on and acknowledges more: the power may go then.
+    // A store that does not notice the failure goes on and acknowledges more: the power may go
+    // then.
     Watch(disk, promise, 4, false, sync + 1);
     static_cast<void>(Go(wrapped ? *wrapped : disk, promise).ok());
     const auto same_boot = disk.AfterKill();

@@ -1,9 +1,11 @@
-// Runs the script of script_test.h on a CrashFileSystem, takes the power away before every call that changes
-// something, in many ways each time, and judges what a new process then finds. For crash_test.cc and mutant_test.cc.
+// Runs the script of script_test.h on a CrashFileSystem, takes the power away before every call
+// that changes something, in many ways each time, and judges what a new process then finds. For
+// crash_test.cc and mutant_test.cc.
 //
-// The judge asks of every state: it opens; its version is at least the last acknowledged one and at most the one in
-// flight; it holds exactly that version; a writer opens it, leaves no file over, verifies it, commits the next version;
-// and that one survives a second loss of power. For some states the power also goes while the writer recovers.
+// The judge asks of every state: it opens; its version is at least the last acknowledged one and at
+// most the one in flight; it holds exactly that version; a writer opens it, leaves no file over,
+// verifies it, commits the next version; and that one survives a second loss of power. For some
+// states the power also goes while the writer recovers.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +17,10 @@
 #include <vector>
 
 #include "intact/store/script_test.h"
-#include "intact/testing/crash_file_system.h"
+
+namespace intact::testing {
+class CrashFileSystem;
+}  // namespace intact::testing
 
 namespace intact::store {
 
@@ -29,7 +34,7 @@ class CrashExplorer {
     uint64_t seeds_per_call = 100;  // Ways to lose power before one call.
     // One in so many states is crashed again at every call of its recovery.
     uint64_t recovery_crash_interval = 64;
-    Wrap wrap;                     // None when empty.
+    Wrap wrap;  // None when empty.
     bool stop_at_violation = false;
   };
 
@@ -37,8 +42,8 @@ class CrashExplorer {
 
   // The script on an empty disk.
   void ExploreScript();
-  // The script once for each sync in it, which fails: the process ends, another goes on in the same boot, on what the page
-  // cache says, and then the power goes.
+  // The script once for each sync in it, which fails: the process ends, another goes on in the same
+  // boot, on what the page cache says, and then the power goes.
   void ExploreFailedSyncs();
 
   uint64_t states_tried() const { return states_tried_; }

@@ -1,7 +1,7 @@
 // Takes the power away before every call of the store's script. How: crash_explorer_test.h.
-#include <cstdio>
-
 #include <gtest/gtest.h>
+
+#include <cstdio>
 
 #include "intact/store/crash_explorer_test.h"
 

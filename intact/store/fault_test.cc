@@ -1,7 +1,7 @@
 // Every call of the store to the file system fails, one after the other, once and for ever.
-#include <cstdio>
-
 #include <gtest/gtest.h>
+
+#include <cstdio>
 
 #include "intact/store/script_test.h"
 #include "intact/testing/crash_file_system.h"
@@ -53,7 +53,8 @@ class FaultTest : public ::testing::TestWithParam<FaultCase> {
     return told;
   }
 
-  // A full disk leaves a handle that goes on; anything else one that refuses, whatever the disk does.
+  // A full disk leaves a handle that goes on; anything else one that refuses, whatever the disk
+  // does.
   static void CheckHandleAfterFailure(Store& store, Told& told) {
     EXPECT_EQ(store.snapshot()->version(), *told.acknowledged);
     if (GetParam().for_ever) return;

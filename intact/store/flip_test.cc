@@ -1,7 +1,8 @@
-// Every bit of every file of a small store is flipped, one at a time: what comes out is the truth or an error.
-#include <cstdio>
-
+// Every bit of every file of a small store is flipped, one at a time: what comes out is the truth
+// or an error.
 #include <gtest/gtest.h>
+
+#include <cstdio>
 
 #include "intact/store/folder.h"
 #include "intact/store/script_test.h"
@@ -21,7 +22,8 @@ class FlipTest : public ::testing::Test {
     }
   }
 
-  // True when everything that can be read is right, false when something is an error; never anything else.
+  // True when everything that can be read is right, false when something is an error; never
+  // anything else.
   bool ReadsRight() {
     const auto snapshot = Store::OpenReadOnly(disk_, kFolder);
     if (!snapshot.ok()) {

@@ -17,8 +17,7 @@ std::optional<uint64_t> NumberIn(std::string_view name, std::string_view prefix)
   if (!name.starts_with(prefix)) return std::nullopt;
   const std::string_view digits = name.substr(prefix.size());
   uint64_t number = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   if (std::to_string(number) != digits) return std::nullopt;
   return number;
@@ -45,8 +44,8 @@ Result<std::shared_ptr<const Snapshot>> LoadSnapshot(os::FileSystem& files,
                                           entry, manifest.spec.dimensions));
     segments.push_back(std::move(segment));
   }
-  return std::shared_ptr<const Snapshot>(std::make_shared<Snapshot>(
-      std::move(manifest), super.manifest_size, std::move(segments)));
+  return std::shared_ptr<const Snapshot>(
+      std::make_shared<Snapshot>(std::move(manifest), super.manifest_size, std::move(segments)));
 }
 
 }  // namespace
@@ -107,13 +106,12 @@ Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& fold
     // Nothing was committed since the last attempt failed, so the failure is not a race.
     if (attempt > 0 && bytes == previous) {
       if (failure.code() != base::Code::kNotFound) return failure;
-      return base::Corruption("a file that " + SuperPath(folder) + " needs is missing: " +
-                              failure.message());
+      return base::Corruption("a file that " + SuperPath(folder) +
+                              " needs is missing: " + failure.message());
     }
     Result<format::SuperFile> super = format::DecodeSuperFile(bytes, SuperPath(folder));
     if (super.ok()) {
-      Result<std::shared_ptr<const Snapshot>> snapshot =
-          LoadSnapshot(files, folder, super->active);
+      Result<std::shared_ptr<const Snapshot>> snapshot = LoadSnapshot(files, folder, super->active);
       if (snapshot.ok()) return LoadedVersion{*std::move(super), *std::move(snapshot)};
       failure = snapshot.status();
       if (failure.code() != base::Code::kNotFound) return failure;
@@ -124,7 +122,8 @@ Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& fold
     }
     previous = std::move(bytes);
   }
-  return base::Unavailable(folder + ": a writer replaces versions faster than they can be opened (" +
+  return base::Unavailable(folder +
+                           ": a writer replaces versions faster than they can be opened (" +
                            failure.message() + ")");
 }
 
@@ -136,8 +135,9 @@ Status ExplainMissingSuper(os::FileSystem& files, const std::string& folder) {
   }
   for (const std::string& name : *names) {
     if (!IsStoreName(name)) {
-      return base::InvalidArgument(folder + " is not a store: it has no " + std::string(kSuperName) +
-                                   " but other files (" + name + "); nothing was changed");
+      return base::InvalidArgument(folder + " is not a store: it has no " +
+                                   std::string(kSuperName) + " but other files (" + name +
+                                   "); nothing was changed");
     }
   }
   for (const std::string& name : *names) {
@@ -151,8 +151,8 @@ Status ExplainMissingSuper(os::FileSystem& files, const std::string& folder) {
 }
 
 Status CreateFolderDurably(os::FileSystem& files, const std::string& folder) {
-  // Every folder that gets a new entry, nearest first. The parent is synced in any case: a process before may have
-  // died between making the folder and syncing it.
+  // Every folder that gets a new entry, nearest first. The parent is synced in any case: a process
+  // before may have died between making the folder and syncing it.
   std::vector<std::string> parents{os::ParentPath(folder)};
   while (files.ListNames(parents.back()).code() == base::Code::kNotFound) {
     const std::string above = os::ParentPath(parents.back());
@@ -224,8 +224,7 @@ Status RewriteActivePair(os::File& file, const format::SuperFile& super) {
   base::ByteWriter pages;
   pages.PutBytes(format::MoveSuperPage(super.active_page, 2 * super.active_pair));
   pages.PutBytes(format::MoveSuperPage(super.active_page, 2 * super.active_pair + 1));
-  INTACT_RETURN_IF_ERROR(
-      file.WriteAt(super.active_pair * format::kSuperPairSize, pages.bytes()));
+  INTACT_RETURN_IF_ERROR(file.WriteAt(super.active_pair * format::kSuperPairSize, pages.bytes()));
   return file.Sync();
 }
 

@@ -1,4 +1,6 @@
-// A real process on the real file system is killed at random times, again and again; what it acknowledged is there.
+// A real process on the real file system is killed at random times, again and again; what it
+// acknowledged is there.
+#include <gtest/gtest.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,8 +10,6 @@
 #include <cstdio>
 #include <random>
 #include <thread>
-
-#include <gtest/gtest.h>
 
 #include "intact/store/script_test.h"
 #include "intact/testing/testing.h"

@@ -1,9 +1,10 @@
-// The store against a std::map: random commits, merges, rewrites and reopenings, compared after each.
+// The store against a std::map: random commits, merges, rewrites and reopenings, compared after
+// each.
+#include <gtest/gtest.h>
+
 #include <cstring>
 #include <map>
 #include <random>
-
-#include <gtest/gtest.h>
 
 #include "intact/store/store.h"
 #include "intact/testing/crash_file_system.h"

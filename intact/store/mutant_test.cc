@@ -1,8 +1,8 @@
-// Proof that the crash test can fail: protocol bugs, put between the store and the disk one at a time, each of
-// which the explorer must find.
-#include <cstdio>
-
+// Proof that the crash test can fail: protocol bugs, put between the store and the disk one at a
+// time, each of which the explorer must find.
 #include <gtest/gtest.h>
+
+#include <cstdio>
 
 #include "intact/format/superblock.h"
 #include "intact/store/crash_explorer_test.h"
@@ -158,12 +158,11 @@ class BuggyFileSystem final : public testing::ForwardingFileSystem {
 
 // Runs until the first violation; "" when there is none.
 std::string FirstViolation(Bug bug) {
-  CrashExplorer explorer({.seeds_per_call = 40,
-                          .wrap =
-                              [bug](os::FileSystem& files) {
-                                return std::make_unique<BuggyFileSystem>(files, bug);
-                              },
-                          .stop_at_violation = true});
+  CrashExplorer explorer(
+      {.seeds_per_call = 40,
+       .wrap =
+           [bug](os::FileSystem& files) { return std::make_unique<BuggyFileSystem>(files, bug); },
+       .stop_at_violation = true});
   explorer.ExploreScript();
   if (explorer.violations().empty()) explorer.ExploreFailedSyncs();
   return explorer.violations().empty() ? "" : explorer.violations()[0];

@@ -1,11 +1,11 @@
 #include "intact/store/script_test.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <random>
-
-#include <gtest/gtest.h>
 
 #include "intact/testing/crash_file_system.h"
 
@@ -139,13 +139,15 @@ std::optional<std::string> Difference(const Snapshot& snapshot, const ExpectedVe
   const base::Bytes state = expected.version == 0 ? base::Bytes() : ScriptState(expected.version);
   if (base::AsText(snapshot.engine_state()) != base::AsText(state)) return where + "engine state";
   for (const auto& segment : snapshot.segments()) {
-    if (const base::Status codes = segment->CheckCodes(); !codes.ok()) return where + codes.message();
+    if (const base::Status codes = segment->CheckCodes(); !codes.ok())
+      return where + codes.message();
   }
   std::vector<float> vector(kScriptDimensions);
   for (const ExpectedVersion::Row& row : expected.rows) {
     const auto found = snapshot.Find(row.key);
     if (!found.ok()) return where + found.status().message();
-    if (*found != row.id) return where + "row " + std::to_string(row.id) + " has another id or none";
+    if (*found != row.id)
+      return where + "row " + std::to_string(row.id) + " has another id or none";
     if (const base::Status read = snapshot.ReadVector(row.id, vector); !read.ok()) {
       return where + read.message();
     }

@@ -1,4 +1,5 @@
-// A fixed script of commits and what a store must hold after each of them, for tests that interrupt it.
+// A fixed script of commits and what a store must hold after each of them, for tests that interrupt
+// it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ inline constexpr uint64_t kScriptSegmentSizeMax = 2000;
 // What the commit of one version does.
 struct ScriptStep {
   size_t new_rows = 0;
-  size_t merge_count = 0;  // Of the last segments; as many as there are at most.
+  size_t merge_count = 0;   // Of the last segments; as many as there are at most.
   bool is_rewrite = false;  // Keeps every second row.
   bool has_section = false;
 };

@@ -117,7 +117,8 @@ class OrderedRun {
     const std::span<const uint32_t> order = run_.source->key_order();
     while (at_ < order.size() && place_ == kNoPlace) {
       const uint32_t local_row = order[at_++];
-      if (local_row >= run_.source->row_count()) continue;  // Counted, and found missing, at the end.
+      if (local_row >= run_.source->row_count())
+        continue;  // Counted, and found missing, at the end.
       place_ = PlaceOf(run_, local_row);
       key_ = &run_.source->keys()[local_row];
     }
@@ -285,8 +286,7 @@ class SegmentWriter {
     SectionSink sink = Sink(format::kSectionCodes);
     for (const RowRun& run : plan_.runs) {
       if (run.source != nullptr) {
-        INTACT_RETURN_IF_ERROR(
-            CopyRun(run, run.source->Raw(format::kSectionCodes), stride, sink));
+        INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(format::kSectionCodes), stride, sink));
         continue;
       }
       scales.reserve(run.count);
@@ -326,15 +326,15 @@ class SegmentWriter {
         const auto vector = run.vectors.subspan(i * plan_.dimensions, plan_.dimensions);
         encoded.clear();
         codec::EncodeVector(vector, encoded);
-        INTACT_RETURN_IF_ERROR(AppendRow(row_table, rest, encoded,
-                                         format::RowCrc(plan_.store, row, vector)));
+        INTACT_RETURN_IF_ERROR(
+            AppendRow(row_table, rest, encoded, format::RowCrc(plan_.store, row, vector)));
       }
     }
     return base::Ok();
   }
 
-  // Encoded bytes are taken over as they are. A checksum is bound to its row id: it is taken over with the id, and made
-  // again, after comparing the old one, for a row that gets another.
+  // Encoded bytes are taken over as they are. A checksum is bound to its row id: it is taken over
+  // with the id, and made again, after comparing the old one, for a row that gets another.
   Status CopyVectors(const RowRun& run, RowId row, SectionSink& row_table, SectionSink& rest) {
     std::vector<float> vector(plan_.dimensions);
     const base::ByteSpan column = run.source->Raw(format::kSectionRest);
@@ -378,8 +378,7 @@ class SegmentWriter {
     INTACT_ASSIGN_OR_RETURN(const uint64_t size, file_.Size());
     if (size < header_.file_size) {
       const std::byte zero{0};
-      INTACT_RETURN_IF_ERROR(
-          file_.WriteAt(header_.file_size - 1, base::ByteSpan(&zero, 1)));
+      INTACT_RETURN_IF_ERROR(file_.WriteAt(header_.file_size - 1, base::ByteSpan(&zero, 1)));
     }
     INTACT_RETURN_IF_ERROR(file_.Sync());
     format::SegmentEntry entry;

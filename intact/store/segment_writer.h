@@ -1,5 +1,5 @@
-// Writes one segment file front to back: rows copied from other segments, then new rows, then the engine's sections,
-// in a few MiB of memory whatever the size. For Store. One thread at a time.
+// Writes one segment file front to back: rows copied from other segments, then new rows, then the
+// engine's sections, in a few MiB of memory whatever the size. For Store. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct SectionInput;
 // A run of rows of the segment to be written: those of another segment, or new ones.
 struct RowRun {
   const Segment* source = nullptr;  // Null for new rows.
-  // Of `source`: these row ids, ascending, when `is_picked`, else local rows [begin, begin + count).
+  // Of `source`: these row ids, ascending, when `is_picked`, else local rows [begin, begin +
+  // count).
   bool is_picked = false;
   std::span<const RowId> picked;
   uint32_t begin = 0;
@@ -46,12 +47,13 @@ struct SegmentPlan {
 // The most bytes a row can take in a segment.
 uint64_t RowSizeMax(uint32_t dimensions);
 
-// The code and scale of `vector` [d]; `code` [stride >= d] is zero beyond d. A vector with a NaN or an infinity gets code 0
-// and an infinite error.
+// The code and scale of `vector` [d]; `code` [stride >= d] is zero beyond d. A vector with a NaN or
+// an infinity gets code 0 and an infinite error.
 quant::CodeScale CodeOf(std::span<const float> vector, std::span<int8_t> code);
 
-// Writes and syncs the file; its name is durable only after the folder is synced. Sources are checked before they are copied, so
-// that damage never gets a new checksum: kCorruption then. After any failure the file may be there in part.
+// Writes and syncs the file; its name is durable only after the folder is synced. Sources are
+// checked before they are copied, so that damage never gets a new checksum: kCorruption then. After
+// any failure the file may be there in part.
 base::Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std::string& path,
                                                 const SegmentPlan& plan);
 

@@ -15,8 +15,7 @@ using base::Status;
 constexpr size_t kWindowSize = size_t{1} << 20;
 
 Status CheckEntry(const format::SegmentHeader& header, const format::Uuid& store,
-                  const format::SegmentEntry& entry, uint32_t dimensions,
-                  const std::string& path) {
+                  const format::SegmentEntry& entry, uint32_t dimensions, const std::string& path) {
   const bool agrees = header.store == store && header.id == entry.id &&
                       header.first_row == entry.first_row && header.row_count == entry.row_count &&
                       header.dimensions == dimensions;
@@ -87,8 +86,7 @@ bool Segment::HasSection(uint32_t kind) const { return header_.Find(kind) != nul
 Status Segment::Check(uint32_t kind, PageUse use) const {
   const format::SectionEntry* entry = header_.Find(kind);
   if (entry == nullptr) return base::Ok();
-  std::atomic<bool>& checked =
-      checked_[static_cast<size_t>(entry - header_.sections.data())];
+  std::atomic<bool>& checked = checked_[static_cast<size_t>(entry - header_.sections.data())];
   if (checked.load(std::memory_order_relaxed)) return base::Ok();
   const base::ByteSpan bytes = Raw(kind);
   uint32_t crc = format::SectionCrcSeed(store_, header_.id, kind);
@@ -98,9 +96,9 @@ Status Segment::Check(uint32_t kind, PageUse use) const {
     if (use == PageUse::kRelease) ReleasePages(part);
   }
   if (crc != entry->crc) {
-    return base::Corruption(path_ + " at offset " + std::to_string(entry->offset) + ": checksum of " +
-                            std::string(format::SectionKindName(kind)) + " (kind " +
-                            std::to_string(kind) + ", " + std::to_string(entry->size) +
+    return base::Corruption(path_ + " at offset " + std::to_string(entry->offset) +
+                            ": checksum of " + std::string(format::SectionKindName(kind)) +
+                            " (kind " + std::to_string(kind) + ", " + std::to_string(entry->size) +
                             " bytes) differs: " + format::ExpectedFound(entry->crc, crc));
   }
   checked.store(true, std::memory_order_relaxed);
@@ -149,8 +147,7 @@ Result<std::optional<RowId>> Segment::Find(const base::Digest& key) const {
 Result<base::ByteSpan> Segment::EncodedVector(uint32_t index) const {
   INTACT_CHECK(index < row_table_.size());
   const uint64_t begin = row_table_[index].offset;
-  const uint64_t end =
-      index + 1 < row_table_.size() ? row_table_[index + 1].offset : rest_.size();
+  const uint64_t end = index + 1 < row_table_.size() ? row_table_[index + 1].offset : rest_.size();
   if (begin > end || end > rest_.size()) {
     return base::Corruption(path_ + ": row " + std::to_string(header_.first_row + index) +
                             " lies at " + std::to_string(begin) + " to " + std::to_string(end) +
@@ -176,8 +173,8 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
   return base::Corruption(
       path_ + " at offset " +
       std::to_string(static_cast<uint64_t>(encoded.data() - mapping_->bytes().data())) + ": row " +
-      std::to_string(row) + ": checksum of the vector differs: " +
-      format::ExpectedFound(expected, crc));
+      std::to_string(row) +
+      ": checksum of the vector differs: " + format::ExpectedFound(expected, crc));
 }
 
 void Segment::ReleasePages() const { mapping_->Release(0, mapping_->bytes().size()); }
@@ -196,10 +193,11 @@ Snapshot::Snapshot(format::Manifest manifest, uint64_t manifest_size,
 }
 
 const Segment* Snapshot::SegmentOf(RowId row) const {
-  // The last segment that begins at or before the row; one without rows may begin there too, but comes first.
-  const auto after = std::upper_bound(
-      segments_.begin(), segments_.end(), row,
-      [](RowId id, const auto& segment) { return id < segment->first_row(); });
+  // The last segment that begins at or before the row; one without rows may begin there too, but
+  // comes first.
+  const auto after =
+      std::upper_bound(segments_.begin(), segments_.end(), row,
+                       [](RowId id, const auto& segment) { return id < segment->first_row(); });
   for (auto it = after; it != segments_.begin();) {
     const Segment& segment = **--it;
     if (segment.row_count() == 0) continue;

@@ -1,10 +1,11 @@
-// A reader's consistent view of one version of a store. Everything here is immutable and thread-safe; a
-// snapshot stays readable after later commits, and after the files it was opened from are unlinked.
+// A reader's consistent view of one version of a store. Everything here is immutable and
+// thread-safe; a snapshot stays readable after later commits, and after the files it was opened
+// from are unlinked.
 //
-// Columns are mapped, never loaded: opening reads the superblock, the manifest and one page per segment. Bytes are
-// checked where they are used: a vector on every read, a section on its first use. Layout: docs/format/store.md.
-// Limit: a file that another process truncates while it is mapped ends this one (SIGBUS); sizes are compared
-// with the manifest at open only.
+// Columns are mapped, never loaded: opening reads the superblock, the manifest and one page per
+// segment. Bytes are checked where they are used: a vector on every read, a section on its first
+// use. Layout: docs/format/store.md. Limit: a file that another process truncates while it is
+// mapped ends this one (SIGBUS); sizes are compared with the manifest at open only.
 #pragma once
 
 #include <atomic>
@@ -34,11 +35,13 @@ using CollectionSpec = format::CollectionSpec;
 // Whether a check leaves the pages it read resident.
 enum class PageUse : unsigned char { kKeep, kRelease };
 
-// One immutable file of rows [first_row, first_row + row_count) and of the sections written with them.
+// One immutable file of rows [first_row, first_row + row_count) and of the sections written with
+// them.
 class Segment {
  public:
-  // Maps the file that `entry` of a manifest names and checks its header page; O(1) in the rows. kNotFound when the
-  // file is gone, kCorruption when its size or header is not what the manifest sealed.
+  // Maps the file that `entry` of a manifest names and checks its header page; O(1) in the rows.
+  // kNotFound when the file is gone, kCorruption when its size or header is not what the manifest
+  // sealed.
   static base::Result<std::shared_ptr<const Segment>> Open(os::FileSystem& files,
                                                            const std::string& path,
                                                            const format::Uuid& store,
@@ -55,22 +58,25 @@ class Segment {
   const format::SegmentHeader& header() const { return header_; }
   uint64_t file_size() const { return mapping_->bytes().size(); }
 
-  // Columns by local row, row id - first_row. Their bounds were checked at open, their bytes were not:
-  // call CheckKeys or CheckCodes once before trusting them.
-  std::span<const base::Digest> keys() const { return keys_; }     // [n]
-  std::span<const uint32_t> key_order() const { return order_; }   // [n] local rows by (key, row); unchecked
-  std::span<const int8_t> codes() const { return codes_; }         // [n, code_stride] row-major
-  size_t code_stride() const { return code_stride_; }              // Dimensions rounded up to 64.
+  // Columns by local row, row id - first_row. Their bounds were checked at open, their bytes were
+  // not: call CheckKeys or CheckCodes once before trusting them.
+  std::span<const base::Digest> keys() const { return keys_; }  // [n]
+  std::span<const uint32_t> key_order() const {
+    return order_;
+  }  // [n] local rows by (key, row); unchecked
+  std::span<const int8_t> codes() const { return codes_; }  // [n, code_stride] row-major
+  size_t code_stride() const { return code_stride_; }       // Dimensions rounded up to 64.
   std::span<const quant::CodeScale> code_scales() const { return scales_; }  // [n]
 
-  // Compare the checksums of keys and key order, or of codes and scales, on the first call; a flag test after that.
+  // Compare the checksums of keys and key order, or of codes and scales, on the first call; a flag
+  // test after that.
   base::Status CheckKeys() const;
   base::Status CheckCodes() const;
   // The same for any one section; ok when there is none of that kind.
   base::Status Check(uint32_t kind, PageUse use = PageUse::kKeep) const;
 
-  // The bytes of an engine section (or of any other), checked on first use; empty when there is none.
-  // They live as long as the segment and start at a multiple of 64 bytes.
+  // The bytes of an engine section (or of any other), checked on first use; empty when there is
+  // none. They live as long as the segment and start at a multiple of 64 bytes.
   base::Result<base::ByteSpan> Section(uint32_t kind) const;
   bool HasSection(uint32_t kind) const;
 
@@ -90,7 +96,8 @@ class Segment {
   base::ByteSpan FileBytes(uint64_t offset, uint64_t size) const {
     return mapping_->bytes().subspan(offset, size);
   }
-  // For the writer: the encoded bytes of local row `index`, unchecked, and the checksum of the decoded vector.
+  // For the writer: the encoded bytes of local row `index`, unchecked, and the checksum of the
+  // decoded vector.
   base::Result<base::ByteSpan> EncodedVector(uint32_t index) const;
   uint32_t vector_crc(uint32_t index) const { return row_table_[index].vector_crc; }
 
@@ -118,7 +125,8 @@ class Segment {
 // A row's code as search reads it.
 struct RowCode {
   std::span<const int8_t> code;  // [code_stride]; zeros beyond the dimensions.
-  quant::CodeScale scale;        // error is infinite for a vector with a NaN or an infinity: never prune it.
+  quant::CodeScale
+      scale;  // error is infinite for a vector with a NaN or an infinity: never prune it.
 };
 
 // Bytes of the version's files, for status.
@@ -141,7 +149,7 @@ class Snapshot {
 
   uint64_t version() const { return manifest_.version; }  // 0 before the first commit.
   uint64_t parent() const { return manifest_.parent; }
-  int64_t wall_ns() const { return manifest_.wall_ns; }   // When it was committed.
+  int64_t wall_ns() const { return manifest_.wall_ns; }  // When it was committed.
   const CollectionSpec& spec() const { return manifest_.spec; }
   const format::Uuid& uuid() const { return manifest_.store; }
   // What the commit passed as engine_state.
@@ -158,8 +166,8 @@ class Snapshot {
 
   // The newest row whose key is `key`. kCorruption when a column it needs is damaged.
   base::Result<std::optional<RowId>> Find(const base::Digest& key) const;
-  // Decodes a row into `target` [d], bit for bit what was committed, and compares the stored checksum.
-  // kNotFound for a row that is not there; `target` is undefined after a failure.
+  // Decodes a row into `target` [d], bit for bit what was committed, and compares the stored
+  // checksum. kNotFound for a row that is not there; `target` is undefined after a failure.
   base::Status ReadVector(RowId row, std::span<float> target) const;
   // The row must be there. Call CheckCodes on its segment once before.
   RowCode code(RowId row) const;

@@ -295,8 +295,7 @@ struct Store::State {
 
   Result<uint64_t> Commit(const CommitRequest& request) INTACT_REQUIRES(commit_mutex);
   // Steps 1 to 3 of the protocol: everything but the superblock.
-  Result<std::shared_ptr<const Snapshot>> WriteVersion(CommitPlan& plan,
-                                                       format::Superblock& next)
+  Result<std::shared_ptr<const Snapshot>> WriteVersion(CommitPlan& plan, format::Superblock& next)
       INTACT_REQUIRES(commit_mutex);
   // Takes back what WriteVersion wrote, or poisons the handle when that cannot be.
   Status Undo(const CommitPlan& plan, const Status& cause) INTACT_REQUIRES(commit_mutex);
@@ -360,7 +359,8 @@ Result<uint64_t> Store::State::Commit(const CommitRequest& request) {
   format::Superblock next = super;
   Result<std::shared_ptr<const Snapshot>> written = WriteVersion(plan, next);
   if (!written.ok()) return Undo(plan, written.status());
-  // From the first byte of this write on the disk may hold either version: nothing can be taken back.
+  // From the first byte of this write on the disk may hold either version: nothing can be taken
+  // back.
   const uint32_t pair = 1 - active_pair;
   if (Status named = WriteSuperPair(*super_file, next, pair); !named.ok()) return Poison(named);
   super = next;

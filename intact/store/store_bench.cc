@@ -1,14 +1,15 @@
 // What durability costs, and what it costs to open, read and check a store.
 //
-// Data: random float32 vectors of 256 dimensions, the worst case for the codec. Method: google-benchmark on the real file
-// system under $TMPDIR; commits are timed one by one and their percentiles reported, as each ends with the disk's own flush
-// (4 a commit with rows: segment, manifest, folder, superblock). Bound: fdatasync of the disk for commits, memory bandwidth
-// for verify. Run on an idle machine: intact bench prints whatever the disk shares.
+// Data: random float32 vectors of 256 dimensions, the worst case for the codec. Method:
+// google-benchmark on the real file system under $TMPDIR; commits are timed one by one and their
+// percentiles reported, as each ends with the disk's own flush (4 a commit with rows: segment,
+// manifest, folder, superblock). Bound: fdatasync of the disk for commits, memory bandwidth for
+// verify. Run on an idle machine: intact bench prints whatever the disk shares.
+#include <benchmark/benchmark.h>
+
 #include <algorithm>
 #include <chrono>
 #include <random>
-
-#include <benchmark/benchmark.h>
 
 #include "intact/os/file.h"
 #include "intact/store/store.h"

@@ -1,13 +1,13 @@
 #include "intact/store/store.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <random>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "intact/os/process.h"
 #include "intact/store/script_test.h"
@@ -210,14 +210,14 @@ TEST_F(StoreTest, AdmitsOneWriterAndAnyReader) {
 TEST_F(StoreTest, ReadsWithoutChangingAnything) {
   Open();
   const base::Digest before = files_.StateDigest();
-  files_.set_observer([](uint64_t, testing::CrashFileSystem::Operation operation,
-                         const std::string& path) {
-    using Operation = testing::CrashFileSystem::Operation;
-    EXPECT_TRUE(operation == Operation::kOpen || operation == Operation::kRead ||
-                operation == Operation::kSize || operation == Operation::kMap ||
-                operation == Operation::kList)
-        << path;
-  });
+  files_.set_observer(
+      [](uint64_t, testing::CrashFileSystem::Operation operation, const std::string& path) {
+        using Operation = testing::CrashFileSystem::Operation;
+        EXPECT_TRUE(operation == Operation::kOpen || operation == Operation::kRead ||
+                    operation == Operation::kSize || operation == Operation::kMap ||
+                    operation == Operation::kList)
+            << path;
+      });
   EXPECT_TRUE(Store::OpenReadOnly(files_, kFolder).ok());
   EXPECT_TRUE(Verify(files_, kFolder).ok());
   EXPECT_EQ(files_.StateDigest(), before);
@@ -228,20 +228,20 @@ TEST_F(StoreTest, OpensTheNewerVersionWhenAWriterUnlinksTheOlderMeanwhile) {
   const auto store = Open();
   CommitRows(*store, 3, "a");
   int replacements = 0;
-  files_.set_observer([&](uint64_t, testing::CrashFileSystem::Operation operation,
-                          const std::string& path) {
-    if (operation != testing::CrashFileSystem::Operation::kMap || replacements == 3 ||
-        !path.starts_with(kFolder + "/seg-")) {
-      return;
-    }
-    ++replacements;
-    const auto observer_off = std::exchange(replacements, 3);
-    CommitRequest request;
-    request.merge_count = 1;
-    ASSERT_TRUE(store->Commit(request).ok());
-    ASSERT_TRUE(store->Commit(request).ok());
-    replacements = observer_off;
-  });
+  files_.set_observer(
+      [&](uint64_t, testing::CrashFileSystem::Operation operation, const std::string& path) {
+        if (operation != testing::CrashFileSystem::Operation::kMap || replacements == 3 ||
+            !path.starts_with(kFolder + "/seg-")) {
+          return;
+        }
+        ++replacements;
+        const auto observer_off = std::exchange(replacements, 3);
+        CommitRequest request;
+        request.merge_count = 1;
+        ASSERT_TRUE(store->Commit(request).ok());
+        ASSERT_TRUE(store->Commit(request).ok());
+        replacements = observer_off;
+      });
   const auto snapshot = Store::OpenReadOnly(files_, kFolder);
   ASSERT_TRUE(snapshot.ok()) << snapshot.status().ToString();
   EXPECT_EQ((*snapshot)->version(), 7u);

@@ -161,13 +161,13 @@ class Verifier {
     }
   }
 
-  // Ascending by (key, row), which also makes it a permutation: strictly ascending pairs never repeat.
+  // Ascending by (key, row), which also makes it a permutation: strictly ascending pairs never
+  // repeat.
   void CheckKeyOrder(const Segment& segment) {
     const auto keys = segment.keys();
     const auto order = segment.key_order();
-    const uint64_t offset = segment.row_count() == 0
-                                ? 0
-                                : segment.header().Find(format::kSectionKeyOrder)->offset;
+    const uint64_t offset =
+        segment.row_count() == 0 ? 0 : segment.header().Find(format::kSectionKeyOrder)->offset;
     for (size_t i = 0; i < order.size(); ++i) {
       const bool is_inside = order[i] < keys.size();
       const bool ascends =

@@ -1,5 +1,5 @@
-// Reads every byte of a store and checks it all: checksums, order, every vector decoded and compared with its
-// checksum, every code computed again. Thread-safe; needs no lock.
+// Reads every byte of a store and checks it all: checksums, order, every vector decoded and
+// compared with its checksum, every code computed again. Thread-safe; needs no lock.
 #pragma once
 
 #include <cstdint>
@@ -35,11 +35,12 @@ struct VerifyReport {
 
 inline constexpr size_t kVerifyProblemsMax = 1000;
 
-// Called now and then with the bytes done and the bytes in all; false ends the check with kCancelled.
+// Called now and then with the bytes done and the bytes in all; false ends the check with
+// kCancelled.
 using VerifyProgress = std::function<bool(uint64_t done, uint64_t total)>;
 
-// Never stops at the first problem. Fails only when there is nothing to check: kNotFound, kInvalidArgument (not
-// a store), kUnsupported, kCancelled. Resident memory stays within a few MiB.
+// Never stops at the first problem. Fails only when there is nothing to check: kNotFound,
+// kInvalidArgument (not a store), kUnsupported, kCancelled. Resident memory stays within a few MiB.
 base::Result<VerifyReport> Verify(os::FileSystem& files, const std::string& path,
                                   const VerifyProgress& progress = {});
 

@@ -181,9 +181,7 @@ class CrashFileSystem::OpenMapping final : public os::Mapping {
         size_(content.size()) {
     if (size_ > 0) std::memcpy(blocks_.data(), content.data(), size_);
   }
-  base::ByteSpan bytes() const override {
-    return std::as_bytes(std::span(blocks_)).first(size_);
-  }
+  base::ByteSpan bytes() const override { return std::as_bytes(std::span(blocks_)).first(size_); }
   void Release(uint64_t, uint64_t) override {}
 
  private:
@@ -214,8 +212,7 @@ CrashFileSystem::Fault CrashFileSystem::Begin(Operation operation, const std::st
   const uint64_t call = call_count_++;
   if (observer_) observer_(call, operation, path);
   const bool fails =
-      fault_ != Fault::kNone &&
-      (is_fault_for_ever_ ? call >= fault_call_ : call == fault_call_);
+      fault_ != Fault::kNone && (is_fault_for_ever_ ? call >= fault_call_ : call == fault_call_);
   if (!fails) return Fault::kNone;
   has_failed_ = true;
   return fault_;
@@ -320,7 +317,8 @@ Status CrashFileSystem::CreateDirectories(const std::string& path) {
 
 Status CrashFileSystem::SyncDirectory(const std::string& path) {
   const Fault fault = Begin(Operation::kSyncDirectory, path);
-  // Unlike unsynced bytes, names stay pending after a failure: journals are tried again by the next sync.
+  // Unlike unsynced bytes, names stay pending after a failure: journals are tried again by the next
+  // sync.
   if (fault != Fault::kNone) return FailureOf(fault, "sync folder", path);
   if (path != "/" && !folders_.contains(path)) {
     return base::NotFound("cannot sync folder " + path + ": no such folder");

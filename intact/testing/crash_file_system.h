@@ -1,11 +1,12 @@
-// A file system in memory that keeps its promises to the letter and no more: what was not synced may be lost, in
-// any part, at any time. For tests of everything that claims to survive.
+// A file system in memory that keeps its promises to the letter and no more: what was not synced
+// may be lost, in any part, at any time. For tests of everything that claims to survive.
 //
-// The model. A write changes what this boot sees at once, and the disk only when its file is synced; until then a power loss keeps any
-// subset of the 512-byte sectors written, and the size apart from them. Names (create, rename, remove, make folder) change on
-// disk only when their folder is synced; until then any subset survives. A failed sync drops the file's unsynced
-// bytes from the way to the disk, while this boot still sees them, as Linux does (Rebello et al., "Can Applications
-// Recover from fsync Failures?", ATC 2020).
+// The model. A write changes what this boot sees at once, and the disk only when its file is
+// synced; until then a power loss keeps any subset of the 512-byte sectors written, and the size
+// apart from them. Names (create, rename, remove, make folder) change on disk only when their
+// folder is synced; until then any subset survives. A failed sync drops the file's unsynced bytes
+// from the way to the disk, while this boot still sees them, as Linux does (Rebello et al., "Can
+// Applications Recover from fsync Failures?", ATC 2020).
 //
 // Thread-compatible: one thread at a time.
 #pragma once
@@ -43,9 +44,9 @@ class CrashFileSystem final : public os::FileSystem {
   // What a failing call does besides failing.
   enum class Fault : unsigned char {
     kNone,
-    kIo,     // kIo; a write leaves nothing, a sync drops what is unsynced.
-    kTorn,   // kIo; a write leaves its first half.
-    kFull,   // kFull; a write leaves its first half, a sync drops. Calls that need no room give kIo.
+    kIo,    // kIo; a write leaves nothing, a sync drops what is unsynced.
+    kTorn,  // kIo; a write leaves its first half.
+    kFull,  // kFull; a write leaves its first half, a sync drops. Calls that need no room give kIo.
   };
 
   // Nothing but "/".
@@ -72,10 +73,12 @@ class CrashFileSystem final : public os::FileSystem {
   void ClearFaults() { fault_ = Fault::kNone; }
   bool has_failed() const { return has_failed_; }
 
-  // The machine lost power now and was started again: a new file system with a possible state of the disk. Seeds 0 and 1
-  // are the extremes, nothing and all of what was pending; others choose at random, in several manners.
+  // The machine lost power now and was started again: a new file system with a possible state of
+  // the disk. Seeds 0 and 1 are the extremes, nothing and all of what was pending; others choose at
+  // random, in several manners.
   std::unique_ptr<CrashFileSystem> AfterPowerLoss(uint64_t seed) const;
-  // The process was killed and the machine runs on: the same state, pending things included, no locks.
+  // The process was killed and the machine runs on: the same state, pending things included, no
+  // locks.
   std::unique_ptr<CrashFileSystem> AfterKill() const;
 
   // Of names and contents as this boot sees them.

@@ -1,5 +1,5 @@
-// A file system that passes every call on to another: a base for tests that change a few of them. Threads: as the
-// one below.
+// A file system that passes every call on to another: a base for tests that change a few of them.
+// Threads: as the one below.
 #pragma once
 
 #include <memory>

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pty
+import pwd
 import select
 import shutil
 import struct
@@ -134,6 +135,21 @@ class Sandbox(unittest.TestCase):
         value = json.loads(completed.stdout)
         self.assertEqual(value["schema_version"], 1)
         return value
+
+    def someone_else(self):
+        """Options of run_intact for a user whom permissions bind: root is not one."""
+        if os.geteuid() != 0:
+            return {}
+        nobody = pwd.getpwnam("nobody")
+        self.data.mkdir(exist_ok=True)
+        os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+        self.folder.chmod(0o755)
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid}
+        try:
+            self.run_intact("--version", **user)
+        except PermissionError:
+            self.skipTest("another user cannot run the program where it lies")
+        return user
 
     def start(self, *arguments, **options):
         return subprocess.Popen(
