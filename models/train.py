@@ -31,7 +31,7 @@ def settings(arguments=None):
     parser.add_argument("--buckets", type=int, default=8192)
     parser.add_argument("--ngram", type=int, default=4)
     parser.add_argument("--dimensions", type=int, default=256)
-    parser.add_argument("--epochs", type=float, default=8)
+    parser.add_argument("--epochs", type=float, default=2.7)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--tau", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=0.1)

@@ -66,7 +66,8 @@ tests_of clang --label-regex '^unit$'
 step "asan: build with AddressSanitizer and UndefinedBehaviorSanitizer" tools/build.sh asan
 tests_of asan
 step "tsan: build with ThreadSanitizer" tools/build.sh tsan
-tests_of tsan --label-regex '^unit$'
+# The store's exhaustive crash and damage runs have one thread, and say nothing here for all their time.
+tests_of tsan --label-regex '^unit$' --exclude-regex '^store\.(Crash|Flip|Mutant|Each)'
 if compgen -G 'models/*_test.py' >/dev/null; then step "model recipe" model_tests; fi
 step "release: build" tools/build.sh release
 step "release: install, and a stranger's project" tests/consumer_test.sh build/release

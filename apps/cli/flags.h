@@ -36,12 +36,12 @@ struct Flag {
   std::string_view name;  // Without the dashes.
   char letter = 0;        // 0: none.
   FlagKind kind = FlagKind::kSwitch;
+  bool is_repeatable = false;
   std::string_view value;  // What help calls the value: "GLOB".
   std::string_view help;
   std::span<const std::string_view> choices;
   uint64_t least = 0;
   uint64_t most = std::numeric_limits<uint64_t>::max();
-  bool is_repeatable = false;
 };
 
 enum class PositionalKind : uint8_t { kText, kFolder, kFile, kChoice, kCommand };

@@ -21,7 +21,7 @@ constexpr Flag kFlags[] = {
      .value = "N",
      .least = 1,
      .most = 9},
-    {.name = "path", .kind = FlagKind::kText, .value = "GLOB", .is_repeatable = true},
+    {.name = "path", .kind = FlagKind::kText, .is_repeatable = true, .value = "GLOB"},
     {.name = "size", .kind = FlagKind::kSize, .value = "BYTES"},
     {.name = "wait", .kind = FlagKind::kOptionalNumber, .value = "SECONDS"},
     {.name = "paint", .kind = FlagKind::kChoice, .choices = kColours},

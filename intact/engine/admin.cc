@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "intact/embed/embed.h"
+#include "intact/engine/changes.h"
 #include "intact/engine/index_view.h"
 #include "intact/engine/ingest.h"
 #include "intact/engine/writer.h"
@@ -70,12 +71,7 @@ base::Result<StatusReport> ReadStatus(const Place& place) {
   report.files_failed = state.files_failed;
   report.chunks_embedded = state.chunks_embedded;
   report.chunks_reused = state.chunks_reused;
-  for (const auto& [reason, count] : state.skipped) {
-    report.skipped.push_back(
-        {std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason))), count});
-  }
-  std::stable_sort(report.skipped.begin(), report.skipped.end(),
-                   [](const ReasonCount& a, const ReasonCount& b) { return a.count > b.count; });
+  report.skipped = ToReasonCounts(state.skipped);
   for (const format::IndexProblem& problem : state.problems) {
     report.problems.push_back({problem.path, problem.message});
   }

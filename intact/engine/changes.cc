@@ -1,13 +1,18 @@
 #include "intact/engine/changes.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "intact/engine/terms.h"
 #include "intact/model/tokeniser.h"
+#include "intact/os/os.h"
 #include "intact/source/chunk.h"
 
 namespace intact::engine {
 namespace {
+
+constexpr size_t kWindowFiles = 256;
+constexpr uint64_t kWindowBytes = uint64_t{4} << 20;
 
 bool IsSame(const format::FileEntry& file, const os::FileStat& stat) {
   return (file.flags & format::kFileRacy) == 0 && file.size == stat.size &&
@@ -63,6 +68,48 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
   for (const source::WalkedFile& walked : walk.skipped)
     ++changes.skipped[static_cast<uint8_t>(walked.reason)];
   return changes;
+}
+
+unsigned ThreadCount(const IndexOptions& options) {
+  return options.thread_count > 0 ? options.thread_count : std::min(8u, os::ProcessorCount());
+}
+
+std::vector<const source::WalkedFile*> NextWindow(const std::vector<PendingFile>& pending,
+                                                  size_t begin) {
+  std::vector<const source::WalkedFile*> window;
+  uint64_t bytes = 0;
+  for (size_t i = begin; i < pending.size() && window.size() < kWindowFiles; ++i) {
+    bytes += pending[i].walked->stat.size;
+    if (!window.empty() && bytes > kWindowBytes) break;
+    window.push_back(pending[i].walked);
+  }
+  return window;
+}
+
+std::vector<ReasonCount> ToReasonCounts(const std::map<uint8_t, uint64_t>& skipped) {
+  std::vector<ReasonCount> counts;
+  for (const auto& [reason, count] : skipped) {
+    counts.push_back(
+        {std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason))), count});
+  }
+  std::stable_sort(counts.begin(), counts.end(),
+                   [](const ReasonCount& a, const ReasonCount& b) { return a.count > b.count; });
+  return counts;
+}
+
+base::Status CheckRoot(const Place& place, const IndexView& view) {
+  const std::string& root = view.state().root;
+  if (root.empty() || root == place.root || place.store.starts_with(place.root + "/"))
+    return base::Ok();
+  return base::InvalidArgument("the store " + place.store + " holds the index of " + root +
+                               ", not of " + place.root + ": give another --store");
+}
+
+ScopeOptions StoredScope(const IndexView& view, const ScopeOptions& otherwise) {
+  const format::IndexState& state = view.state();
+  if (state.root.empty()) return otherwise;
+  return {(state.scope_flags & format::kScopeHidden) != 0,
+          (state.scope_flags & format::kScopeNoIgnore) == 0, state.file_size_max};
 }
 
 }  // namespace intact::engine

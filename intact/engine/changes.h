@@ -38,7 +38,25 @@ struct Changes {
 // Compares by stat alone. `view` may be null: no index yet. `walk` must outlive the result.
 Changes Compare(const IndexView* view, const source::WalkResult& walk);
 
+// The files from pending[begin] on that are read, chunked and embedded at once: a bound on the
+// memory of texts.
+std::vector<const source::WalkedFile*> NextWindow(const std::vector<PendingFile>& pending,
+                                                  size_t begin);
+
 // The number that the state keeps for terms and tokens together.
 uint64_t TermsVersion();
+
+// options.thread_count, or what it means when it is 0.
+unsigned ThreadCount(const IndexOptions& options);
+
+// The scope of the last run; `otherwise` when there was none.
+ScopeOptions StoredScope(const IndexView& view, const ScopeOptions& otherwise);
+
+// kInvalidArgument when the store, given by hand, holds the index of another folder. One inside its
+// root moved with it.
+base::Status CheckRoot(const Place& place, const IndexView& view);
+
+// By name, most first.
+std::vector<ReasonCount> ToReasonCounts(const std::map<uint8_t, uint64_t>& skipped);
 
 }  // namespace intact::engine

@@ -1,7 +1,6 @@
 #include "intact/engine/index.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "intact/embed/embed.h"
 #include "intact/engine/changes.h"
@@ -11,38 +10,6 @@
 
 namespace intact::engine {
 namespace {
-
-// A window of files is read, chunked and embedded at once; it bounds the memory that texts take.
-constexpr size_t kWindowFiles = 256;
-constexpr uint64_t kWindowBytes = uint64_t{4} << 20;
-
-unsigned ThreadCount(const IndexOptions& options) {
-  return options.thread_count > 0 ? options.thread_count : std::min(8u, os::ProcessorCount());
-}
-
-// The files from `begin` on that make up the next window.
-std::vector<const source::WalkedFile*> NextWindow(const std::vector<PendingFile>& pending,
-                                                  size_t begin) {
-  std::vector<const source::WalkedFile*> window;
-  uint64_t bytes = 0;
-  for (size_t i = begin; i < pending.size() && window.size() < kWindowFiles; ++i) {
-    bytes += pending[i].walked->stat.size;
-    if (!window.empty() && bytes > kWindowBytes) break;
-    window.push_back(pending[i].walked);
-  }
-  return window;
-}
-
-std::vector<ReasonCount> ToReasonCounts(const std::map<uint8_t, uint64_t>& skipped) {
-  std::vector<ReasonCount> counts;
-  for (const auto& [reason, count] : skipped) {
-    counts.push_back(
-        {std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason))), count});
-  }
-  std::stable_sort(counts.begin(), counts.end(),
-                   [](const ReasonCount& a, const ReasonCount& b) { return a.count > b.count; });
-  return counts;
-}
 
 // A store inside its own root hides itself from git.
 base::Status PrepareFolder(const Place& place) {
@@ -226,16 +193,6 @@ class Update {
   IndexReport report_;
 };
 
-// A store that someone gave by hand may belong to another folder; one inside the root moved with
-// it.
-base::Status CheckRoot(const Place& place, const IndexView& view) {
-  const std::string& root = view.state().root;
-  if (root.empty() || root == place.root || place.store.starts_with(place.root + "/"))
-    return base::Ok();
-  return base::InvalidArgument("the store " + place.store + " holds the index of " + root +
-                               ", not of " + place.root + ": give another --store");
-}
-
 }  // namespace
 
 base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& options,
@@ -254,109 +211,12 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
                           IndexWriter::Make(*store, *embedder, ThreadCount(options)));
   INTACT_RETURN_IF_ERROR(CheckRoot(place, writer->view()));
-  Update update(place, options, progress, *writer, embedder->identity());
+  IndexOptions scoped = options;
+  if (options.keep_scope) scoped.scope = StoredScope(writer->view(), options.scope);
+  Update update(place, scoped, progress, *writer, embedder->identity());
   INTACT_ASSIGN_OR_RETURN(IndexReport report, update.Run());
   report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
   return report;
-}
-
-namespace {
-
-// Groups files by what was decided of them and why.
-class RuleTable {
- public:
-  void Add(const std::string& reason, const std::string& rule, uint64_t files, uint64_t bytes) {
-    if (files == 0) return;
-    PlanRule& row = rows_[{reason, rule}];
-    row.reason = reason;
-    row.rule = rule;
-    row.files += files;
-    row.bytes += bytes;
-  }
-  // "new", "changed", "unchanged", "removed" first, then the reasons for skipping; most files first
-  // in each.
-  std::vector<PlanRule> Finish() const {
-    std::vector<PlanRule> rows;
-    for (const auto& [key, row] : rows_) rows.push_back(row);
-    const auto is_out = [](const PlanRule& row) {
-      return row.reason != "new" && row.reason != "changed" && row.reason != "unchanged" &&
-             row.reason != "removed";
-    };
-    std::stable_sort(rows.begin(), rows.end(), [&](const PlanRule& a, const PlanRule& b) {
-      return is_out(a) != is_out(b) ? is_out(b) : a.files > b.files;
-    });
-    return rows;
-  }
-
- private:
-  std::map<std::pair<std::string, std::string>, PlanRule> rows_;
-};
-
-std::string ReasonName(uint8_t reason) {
-  return std::string(source::SkipReasonName(static_cast<source::SkipReason>(reason)));
-}
-
-}  // namespace
-
-base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& options) {
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
-                          embed::OpenLocalEmbedder());
-  std::shared_ptr<const IndexView> view;
-  if (place.exists) {
-    INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
-    INTACT_RETURN_IF_ERROR(CheckRoot(place, *view));
-  }
-  INTACT_ASSIGN_OR_RETURN(
-      const source::WalkResult walk,
-      source::Walk(place.root, ToWalkOptions(options.scope, place.store, ThreadCount(options))));
-  const Changes changes = Compare(view.get(), walk);
-  IndexPlan plan;
-  RuleTable rules;
-  rules.Add("unchanged", "", changes.unchanged, changes.unchanged_bytes);
-  for (const RemovedFile& removed : changes.removed) rules.Add("removed", "", 1, removed.size);
-  for (const source::WalkedFile& skipped : walk.skipped) {
-    rules.Add(ReasonName(static_cast<uint8_t>(skipped.reason)), skipped.rule, 1, skipped.stat.size);
-  }
-  for (const auto& [reason, count] : changes.unchanged_skips)
-    rules.Add(ReasonName(reason), "by content", count, 0);
-  for (const source::WalkError& error : walk.errors)
-    plan.problems.push_back({error.path, error.status.message()});
-
-  Ingester ingester(
-      {place.root, embedder->identity(), options.scope.file_size_max, ThreadCount(options), false});
-  std::unordered_set<base::Digest, base::DigestHash> unknown;
-  for (size_t at = 0; at < changes.pending.size();) {
-    const auto window = NextWindow(changes.pending, at);
-    const std::vector<IngestedFile> files = ingester.Run(window);
-    for (size_t i = 0; i < files.size(); ++i) {
-      const IngestedFile& file = files[i];
-      if (!file.status.ok()) {
-        plan.problems.push_back({file.walked->path, file.status.message()});
-        continue;
-      }
-      if (!file.verdict.is_in()) {
-        rules.Add(ReasonName(static_cast<uint8_t>(file.verdict.reason)), file.verdict.rule, 1,
-                  file.text.size());
-        continue;
-      }
-      rules.Add(changes.pending[at + i].older ? "changed" : "new", "", 1, file.text.size());
-      ++plan.files_to_read;
-      plan.bytes_to_read += file.text.size();
-      plan.chunks += file.chunks.size();
-      for (const IngestedChunk& chunk : file.chunks) {
-        std::optional<store::RowId> row;
-        if (view != nullptr) {
-          INTACT_ASSIGN_OR_RETURN(row, view->snapshot().Find(chunk.key));
-        }
-        if (row || !unknown.insert(chunk.key).second) continue;
-        ++plan.chunks_unknown;
-        plan.tokens_estimated += embedder->CountTokens(file.ChunkText(chunk));
-      }
-    }
-    at += window.size();
-  }
-  plan.rules = rules.Finish();
-  return plan;
 }
 
 }  // namespace intact::engine

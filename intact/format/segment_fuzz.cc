@@ -1,8 +1,10 @@
 // Any bytes as a segment's header page: as they are, and with the checksum made right.
 #include "intact/format/segment.h"
 
+namespace base = intact::base;
+namespace format = intact::format;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace intact;
   base::ByteSpan input = std::as_bytes(std::span(data, size));
   static_cast<void>(format::DecodeSegmentHeader(input, size, "seg").ok());
   // A valid header with the input laid over it from a place that its first byte names.

@@ -2,8 +2,10 @@
 // is reached.
 #include "intact/format/superblock.h"
 
+namespace base = intact::base;
+namespace format = intact::format;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace intact;
   const base::ByteSpan input = std::as_bytes(std::span(data, size));
   static_cast<void>(format::DecodeSuperFile(input, "SUPER").ok());
   // The input is laid over the fields of two pages, for both pairs.

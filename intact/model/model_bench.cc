@@ -7,7 +7,7 @@
 
 namespace {
 
-using namespace intact;
+namespace model = intact::model;
 
 std::string SampleText() {
   std::string text;
