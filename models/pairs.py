@@ -12,7 +12,6 @@ Usage: pairs.py WORK_FOLDER [ecosystem ...]; writes WORK_FOLDER/pairs/<ecosystem
 """
 
 import ast
-import io
 import json
 import lzma
 import multiprocessing
@@ -126,7 +125,6 @@ def packages(work, ecosystem):
             yield name, version, [wheel], lambda w=wheel: wheel_licence(w)
     elif ecosystem == "npm":
         for archive in sorted(folder.glob("*.tgz")):
-            name, _, version = archive.stem.partition(re.search(r"-(?=\d+\.)", archive.stem + "-0.").group(0))
             match = re.match(r"(.+?)-(\d+\..*)", archive.stem)
             if match:
                 yield match[1], match[2], [archive], lambda a=archive: npm_licence(a)

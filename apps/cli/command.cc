@@ -20,18 +20,6 @@ void PrintLabelled(Context& context, std::string_view label, Paint paint,
   context.err.Flush();
 }
 
-// A store that was named by hand knows which folder it covers; `place` may be any folder below it.
-// A store inside its folder may have moved with it.
-void UseRootOfStore(engine::Place& place) {
-  if (place.store.starts_with(place.root + "/")) return;
-  const auto status = engine::ReadStatus(place);
-  // Damage is reported by the command itself.
-  if (!status.ok() || status->root.empty() || status->root == place.root) return;
-  const std::string prefix = status->root == "/" ? "/" : status->root + "/";
-  place.folder = place.root.starts_with(prefix) ? place.root.substr(prefix.size()) : "";
-  place.root = status->root;
-}
-
 }  // namespace
 
 void PrintError(Context& context, std::string_view message) {
@@ -89,9 +77,7 @@ base::Result<engine::Place> LocatePlace(const Arguments& arguments, const std::s
     return base::InvalidArgument("--store and --local exclude each other");
   }
   if (!options.store && !options.local) options.store = os::Environment("INTACT_STORE");
-  INTACT_ASSIGN_OR_RETURN(engine::Place place, engine::Locate(options));
-  if (options.store && place.exists && search_parents) UseRootOfStore(place);
-  return place;
+  return engine::Locate(options);
 }
 
 int ReportNoIndex(Context& context, const std::string& directory) {
@@ -102,7 +88,10 @@ int ReportNoIndex(Context& context, const std::string& directory) {
   return kExitNoIndex;
 }
 
-engine::ScopeOptions ScopeFrom(const Arguments& arguments) {
+std::optional<engine::ScopeOptions> ScopeFrom(const Arguments& arguments) {
+  const bool is_given = arguments.Has("hidden") || arguments.Has("no-ignore") ||
+                        arguments.Has("max-file-size") || arguments.Has("default-scope");
+  if (!is_given) return std::nullopt;
   engine::ScopeOptions scope;
   scope.include_hidden = arguments.Has("hidden");
   scope.use_ignore_files = !arguments.Has("no-ignore");

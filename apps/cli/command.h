@@ -45,8 +45,8 @@ base::Result<engine::Place> LocatePlace(const Arguments& arguments, const std::s
 // Prints that there is no index for `directory` and how to make one; gives kExitNoIndex.
 int ReportNoIndex(Context& context, const std::string& directory);
 
-// --hidden, --no-ignore, --max-file-size.
-engine::ScopeOptions ScopeFrom(const Arguments& arguments);
+// --hidden, --no-ignore, --max-file-size; nothing when none of them nor --default-scope is given.
+std::optional<engine::ScopeOptions> ScopeFrom(const Arguments& arguments);
 
 // Asks `question` on the error stream; an empty answer is yes, the end of input is no.
 bool Confirm(Context& context, std::string_view question);

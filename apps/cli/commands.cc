@@ -28,6 +28,9 @@ constexpr Flag kYes{.name = "yes", .letter = 'y', .help = "do not ask"};
 constexpr Flag kHidden{.name = "hidden",
                        .help = "take in files and folders whose name starts with a dot"};
 constexpr Flag kNoIgnore{.name = "no-ignore", .help = "do not heed .gitignore and .intactignore"};
+constexpr Flag kDefaultScope{
+    .name = "default-scope",
+    .help = "forget the --hidden, --no-ignore and --max-file-size of earlier runs"};
 constexpr Flag kMaxFileSize{
     .name = "max-file-size",
     .kind = FlagKind::kSize,
@@ -55,6 +58,7 @@ constexpr Flag kIndexFlags[] = {
     kHidden,
     kNoIgnore,
     kMaxFileSize,
+    kDefaultScope,
     {.name = "threads",
      .kind = FlagKind::kNumber,
      .value = "N",
@@ -179,7 +183,9 @@ constexpr std::string_view kIndexDescription =
     "second one. Files are left out by .gitignore, .git/info/exclude and .intactignore (which may "
     "take "
     "files in again with !name), and when they are binary, generated, minified or too large; "
-    "`intact explain FILE` says why.\n\n"
+    "`intact explain FILE` says why. --hidden, --no-ignore and --max-file-size are remembered "
+    "until "
+    "they or --default-scope are given.\n\n"
     "Ctrl-C finishes the batch at hand and keeps it; the next run goes on from there.";
 
 constexpr std::string_view kSearchDescription =
@@ -200,7 +206,8 @@ constexpr std::string_view kStatusDescription =
 constexpr std::string_view kExplainDescription =
     "Says whether FILE is in the index or out and by which rule, and lists its chunks as they "
     "would be indexed "
-    "now. Give the flags --hidden, --no-ignore and --max-file-size as they were given to index.";
+    "now. The scope is that of the last run unless --hidden, --no-ignore or --max-file-size is "
+    "given.";
 
 constexpr std::string_view kVerifyDescription =
     "Reads the whole index of DIR (the current folder by default): compares every checksum, "

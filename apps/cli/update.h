@@ -6,7 +6,7 @@
 namespace intact::cli {
 
 struct UpdateOptions {
-  engine::ScopeOptions scope;
+  std::optional<engine::ScopeOptions> scope;
   unsigned thread_count = 0;
   int64_t lock_wait_ms = 0;
   bool is_silent = false;  // No progress.

@@ -110,18 +110,20 @@ std::string IndexState(const IndexView* view, const std::string& path, const os:
 
 }  // namespace
 
-base::Result<ExplainReport> ExplainFile(const Place& place, const ScopeOptions& scope,
+base::Result<ExplainReport> ExplainFile(const Place& place,
+                                        const std::optional<ScopeOptions>& wanted_scope,
                                         const std::string& path) {
   INTACT_ASSIGN_OR_RETURN(const std::string relative, RelativePath(place.root, path));
+  std::shared_ptr<const IndexView> view;
+  if (place.exists) {
+    INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
+  }
+  const ScopeOptions scope = ChooseScope(wanted_scope, view.get());
   INTACT_ASSIGN_OR_RETURN(
       const source::WalkedFile walked,
       source::ExplainPath(place.root, ToWalkOptions(scope, place.store, 1), relative));
   INTACT_ASSIGN_OR_RETURN(const os::FileStat stat,
                           os::StatPath(os::JoinPath(place.root, relative)));
-  std::shared_ptr<const IndexView> view;
-  if (place.exists) {
-    INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
-  }
   ExplainReport report;
   report.path = relative;
   report.size = stat.size;

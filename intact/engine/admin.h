@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,9 +65,10 @@ struct ExplainReport {
   std::vector<ExplainedChunk> chunks;
 };
 // Why `path` (absolute or relative to the working folder) is in or out of the index, and its chunks
-// as they would be indexed now. kNotFound when it does not exist, kInvalidArgument when it lies
-// outside the root.
-base::Result<ExplainReport> ExplainFile(const Place& place, const ScopeOptions& scope,
+// as they would be indexed now; `scope` as IndexOptions::scope. kNotFound when it does not exist,
+// kInvalidArgument when it lies outside the root.
+base::Result<ExplainReport> ExplainFile(const Place& place,
+                                        const std::optional<ScopeOptions>& scope,
                                         const std::string& path);
 
 struct VerifyReport {

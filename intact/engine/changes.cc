@@ -105,9 +105,10 @@ base::Status CheckRoot(const Place& place, const IndexView& view) {
                                ", not of " + place.root + ": give another --store");
 }
 
-ScopeOptions StoredScope(const IndexView& view, const ScopeOptions& otherwise) {
-  const format::IndexState& state = view.state();
-  if (state.root.empty()) return otherwise;
+ScopeOptions ChooseScope(const std::optional<ScopeOptions>& wanted, const IndexView* view) {
+  if (wanted) return *wanted;
+  if (view == nullptr || view->state().root.empty()) return {};
+  const format::IndexState& state = view->state();
   return {(state.scope_flags & format::kScopeHidden) != 0,
           (state.scope_flags & format::kScopeNoIgnore) == 0, state.file_size_max};
 }

@@ -49,8 +49,9 @@ uint64_t TermsVersion();
 // options.thread_count, or what it means when it is 0.
 unsigned ThreadCount(const IndexOptions& options);
 
-// The scope of the last run; `otherwise` when there was none.
-ScopeOptions StoredScope(const IndexView& view, const ScopeOptions& otherwise);
+// `wanted`, or when it is not set the scope of the last run, or the defaults when there was none
+// (or no view).
+ScopeOptions ChooseScope(const std::optional<ScopeOptions>& wanted, const IndexView* view);
 
 // kInvalidArgument when the store, given by hand, holds the index of another folder. One inside its
 // root moved with it.

@@ -31,13 +31,12 @@ class Update {
         options_(options),
         progress_(progress),
         writer_(writer),
-        ingester_({place.root, model_identity, options.scope.file_size_max, ThreadCount(options),
-                   true}) {}
+        scope_(ChooseScope(options.scope, &writer.view())),
+        ingester_({place.root, model_identity, scope_.file_size_max, ThreadCount(options), true}) {}
 
   base::Result<IndexReport> Run() {
-    INTACT_ASSIGN_OR_RETURN(
-        walk_, source::Walk(place_.root,
-                            ToWalkOptions(options_.scope, place_.store, ThreadCount(options_))));
+    INTACT_ASSIGN_OR_RETURN(walk_, source::Walk(place_.root, ToWalkOptions(scope_, place_.store,
+                                                                           ThreadCount(options_))));
     changes_ = Compare(&writer_.view(), walk_);
     for (const source::WalkError& error : walk_.errors)
       AddProblem(error.path, error.status.message());
@@ -73,9 +72,9 @@ class Update {
     state.root = place_.root;
     state.chunker_version = source::kChunkerVersion;
     state.tokeniser_version = TermsVersion();
-    state.scope_flags = (options_.scope.include_hidden ? format::kScopeHidden : 0) |
-                        (options_.scope.use_ignore_files ? 0 : format::kScopeNoIgnore);
-    state.file_size_max = options_.scope.file_size_max;
+    state.scope_flags = (scope_.include_hidden ? format::kScopeHidden : 0) |
+                        (scope_.use_ignore_files ? 0 : format::kScopeNoIgnore);
+    state.file_size_max = scope_.file_size_max;
     state.skipped = changes_.skipped;
   }
 
@@ -138,34 +137,32 @@ class Update {
     }
   }
 
-  base::Status Commit(bool is_unfinished) {
+  void DescribeRun(bool is_unfinished) {
     format::IndexState& state = writer_.state();
     state.is_interrupted = is_unfinished;
     state.indexed_ns = os::RealClock().wall_ns();
     state.files_failed = report_.files_failed;
     state.problems.clear();
-    for (const FileProblem& problem : report_.problems)
+    for (const FileProblem& problem : report_.problems) {
       state.problems.push_back({problem.path, problem.message});
+    }
+  }
+
+  base::Status Commit(bool is_unfinished) {
+    DescribeRun(is_unfinished);
     return writer_.Commit();
   }
 
-  // Nothing new is no new version.
+  // Nothing new is no new version: a run that only looked changes neither state nor store.
   base::Status CommitLast() {
+    DescribeRun(report_.is_interrupted);
     const format::IndexState& before = writer_.view().state();
-    format::IndexState after = writer_.state();
-    for (const auto& [reason, count] : writer_.content_skips()) {
-      if (count > 0) after.skipped[reason] += count;
-    }
-    after.files_failed = report_.files_failed;
-    const bool is_same_state = before.root == after.root && before.skipped == after.skipped &&
-                               before.files_failed == after.files_failed &&
-                               before.is_interrupted == report_.is_interrupted &&
-                               before.scope_flags == after.scope_flags &&
-                               before.file_size_max == after.file_size_max &&
-                               before.chunker_version == after.chunker_version &&
-                               before.tokeniser_version == after.tokeniser_version;
-    if (writer_.IsEmpty() && !writer_.HasRemovals() && is_same_state) return base::Ok();
-    return Commit(report_.is_interrupted);
+    format::IndexState after = writer_.StateToCommit();
+    after.indexed_ns = before.indexed_ns;
+    after.chunks_embedded = before.chunks_embedded;
+    after.chunks_reused = before.chunks_reused;
+    if (writer_.IsEmpty() && after == before) return base::Ok();
+    return writer_.Commit();
   }
 
   void FillReport() {
@@ -176,17 +173,14 @@ class Update {
     report_.chunks = state.chunks;
     report_.chunks_embedded = state.chunks_embedded;
     report_.chunks_reused = state.chunks_reused;
-    std::map<uint8_t, uint64_t> skipped = changes_.skipped;
-    for (const auto& [reason, count] : writer_.content_skips()) {
-      if (count > 0) skipped[reason] += count;
-    }
-    report_.skipped = ToReasonCounts(skipped);
+    report_.skipped = ToReasonCounts(writer_.StateToCommit().skipped);
   }
 
   const Place& place_;
   const IndexOptions& options_;
   const ProgressSink& progress_;
   IndexWriter& writer_;
+  ScopeOptions scope_;
   Ingester ingester_;
   source::WalkResult walk_;
   Changes changes_;
@@ -211,9 +205,7 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
                           IndexWriter::Make(*store, *embedder, ThreadCount(options)));
   INTACT_RETURN_IF_ERROR(CheckRoot(place, writer->view()));
-  IndexOptions scoped = options;
-  if (options.keep_scope) scoped.scope = StoredScope(writer->view(), options.scope);
-  Update update(place, scoped, progress, *writer, embedder->identity());
+  Update update(place, options, progress, *writer, embedder->identity());
   INTACT_ASSIGN_OR_RETURN(IndexReport report, update.Run());
   report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
   return report;

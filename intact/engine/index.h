@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,8 @@ struct ScopeOptions {
 };
 
 struct IndexOptions {
-  ScopeOptions scope;
-  bool keep_scope = false;    // Take the scope of the last run instead, if there was one.
+  // As in the last run when not set; the defaults when there was none.
+  std::optional<ScopeOptions> scope;
   unsigned thread_count = 0;  // 0: one per processor, at most 8.
   int64_t lock_wait_ms = 0;   // How long to wait for another writer before kUnavailable.
   // Set from elsewhere to finish the batch at hand, commit it and return with `is_interrupted`.

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "intact/engine/index_view.h"
 #include "intact/os/os.h"
 
 namespace intact::engine {
@@ -42,6 +43,20 @@ std::string ChooseStore(const std::string& root, const LocateOptions& options) {
   return options.local || HasStore(local) ? local : SharedStore(root);
 }
 
+// A store that was named by hand knows which folder it covers; the folder asked for may lie below
+// that. A store inside its folder may have moved with it, and damage is for whoever uses the store
+// to report.
+void UseRootOfStore(Place& place) {
+  if (!place.exists || place.store.starts_with(place.root + "/")) return;
+  const auto view = IndexView::Open(place.store);
+  if (!view.ok()) return;
+  const std::string& root = (*view)->state().root;
+  if (root.empty() || root == place.root) return;
+  const std::string prefix = root == "/" ? root : root + "/";
+  place.folder = place.root.starts_with(prefix) ? place.root.substr(prefix.size()) : "";
+  place.root = root;
+}
+
 }  // namespace
 
 base::Result<Place> Locate(const LocateOptions& options) {
@@ -53,7 +68,12 @@ base::Result<Place> Locate(const LocateOptions& options) {
   }
   place.store = ChooseStore(place.root, options);
   place.exists = HasStore(place.store);
-  if (place.exists || !options.search_parents || options.store || options.local) return place;
+  if (!options.search_parents || options.local) return place;
+  if (options.store) {
+    UseRootOfStore(place);
+    return place;
+  }
+  if (place.exists) return place;
   for (std::string parent = place.root; parent != "/";) {
     parent = os::ParentPath(parent);
     const std::string store = ChooseStore(parent, options);

@@ -24,7 +24,8 @@ struct LocateOptions {
   // folder.
   bool local = false;
   // Look at the parents of `directory` for an index that covers it, nearest first; the result's
-  // `folder` then says which part was asked for. Without it the root is `directory` itself.
+  // `folder` then says which part was asked for. With `store`, the root is the one that the store
+  // covers. Without it the root is `directory` itself.
   bool search_parents = false;
 };
 

@@ -109,12 +109,11 @@ base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& option
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
                           embed::OpenLocalEmbedder());
   std::shared_ptr<const IndexView> view;
-  ScopeOptions scope = options.scope;
   if (place.exists) {
     INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
     INTACT_RETURN_IF_ERROR(CheckRoot(place, *view));
-    if (options.keep_scope) scope = StoredScope(*view, scope);
   }
+  const ScopeOptions scope = ChooseScope(options.scope, view.get());
   INTACT_ASSIGN_OR_RETURN(
       const source::WalkResult walk,
       source::Walk(place.root, ToWalkOptions(scope, place.store, ThreadCount(options))));

@@ -36,16 +36,10 @@ class SearcherImpl final : public Searcher {
  public:
   SearcherImpl(std::shared_ptr<const IndexView> view, std::unique_ptr<embed::Embedder> embedder,
                const Place& place)
-      : view_(std::move(view)), embedder_(std::move(embedder)) {
-    // The store knows its root better than a caller who named the store by hand.
-    const std::string& stored_root = view_->state().root;
-    const bool has_moved = place.store.starts_with(place.root + "/");
-    root_ = stored_root.empty() || has_moved ? place.root : stored_root;
-    if (root_ == place.root) {
-      folder_ = place.folder;
-    } else if (place.root.starts_with(root_ + "/")) {
-      folder_ = place.root.substr(root_.size() + 1);
-    }
+      : view_(std::move(view)),
+        embedder_(std::move(embedder)),
+        root_(place.root),
+        folder_(place.folder) {
     live_ = FilterChunks(*view_, SearchRequest(), "").value();
     ForEachChunk(*view_, live_, [&](ChunkRef ref, store::RowId) {
       ++statistics_.chunk_count;

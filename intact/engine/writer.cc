@@ -54,6 +54,14 @@ void IndexWriter::CountDocument(const format::FileEntry& file, bool is_added) {
   change(state_.source_bytes, file.size);
 }
 
+format::IndexState IndexWriter::StateToCommit() const {
+  format::IndexState state = state_;
+  for (const auto& [reason, count] : content_skips_) {
+    if (count > 0) state.skipped[reason] += count;
+  }
+  return state;
+}
+
 bool IndexWriter::IsFull() const { return catalog_.chunk_count() >= kBatchChunks; }
 
 base::Result<store::RowId> IndexWriter::RowOf(const base::Digest& key) const {
@@ -136,7 +144,6 @@ void IndexWriter::Remove(DocumentRef document) {
   const auto at = std::lower_bound(dead.begin(), dead.end(), now.file);
   if (at != dead.end() && *at == now.file) return;
   dead.insert(at, now.file);
-  has_removals_ = true;
   for (const SegmentDocuments& documents : view_->segments()) {
     if (documents.segment->id() == now.segment_id)
       CountDocument(documents.catalog.file(now.file), false);
@@ -227,11 +234,7 @@ base::Status IndexWriter::CommitRequest(store::CommitRequest request, Merged mer
   if (has_documents) request.sections = sections;
   request.rows = {keys_, vectors_};
   for (const auto& [id, files] : merged.files) state_.dead_files.erase(id);
-  format::IndexState state = state_;
-  for (const auto& [reason, count] : content_skips_) {
-    if (count > 0) state.skipped[reason] += count;
-  }
-  request.engine_state = state.Encode();
+  request.engine_state = StateToCommit().Encode();
   const auto version = store_.Commit(request);
   if (!version.ok()) return version.status();
   INTACT_ASSIGN_OR_RETURN(view_, IndexView::Load(store_.snapshot()));
@@ -242,7 +245,6 @@ base::Status IndexWriter::CommitRequest(store::CommitRequest request, Merged mer
   keys_.clear();
   vectors_.clear();
   new_rows_.clear();
-  has_removals_ = false;
   // What the keys of old segments took of the resident set is not needed until the next look-up.
   view_->snapshot().ReleasePages();
   return base::Ok();

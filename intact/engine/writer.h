@@ -49,9 +49,9 @@ class IndexWriter {
 
   bool IsEmpty() const { return catalog_.file_count() == 0; }
   bool IsFull() const;
-  bool HasRemovals() const { return has_removals_; }
-  // Files left out by their content, by reason.
-  const std::map<uint8_t, uint64_t>& content_skips() const { return content_skips_; }
+  // `state()` with the content's part of `skipped` added.
+  format::IndexState StateToCommit() const;
+
 
   // Commits the batch, the removals and the state, and starts a new batch.
   base::Status Commit();
@@ -78,7 +78,6 @@ class IndexWriter {
   unsigned thread_count_;
   std::shared_ptr<const IndexView> view_;
   format::IndexState state_;
-  bool has_removals_ = false;
 
   // The batch.
   format::CatalogBuilder catalog_;
@@ -93,7 +92,7 @@ class IndexWriter {
     std::vector<uint32_t> files;
   };
   std::unordered_map<uint64_t, Move> moves_;
-  std::map<uint8_t, uint64_t> content_skips_;
+  std::map<uint8_t, uint64_t> content_skips_;  // Files left out by their content, by reason.
 };
 
 }  // namespace intact::engine

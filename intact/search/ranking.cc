@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array<SignalRow, kSignalCount> kSignals = {{
     {SignalId::kVector, "vector", 1.0},
-    {SignalId::kText, "text", 0.45},
+    {SignalId::kText, "text", 0.5},
     {SignalId::kSymbol, "symbol", 2.0},
     {SignalId::kPath, "path", 1.0},
     {SignalId::kSameFile, "same file", 0.15},

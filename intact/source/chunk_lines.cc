@@ -20,6 +20,7 @@ uint32_t CountNonWhite(const char* text, size_t size) {
 
 void Lines::Assign(std::string_view text) {
   text_ = text;
+  longest_ = 0;
   begins_.assign(1, 0);
   weights_.assign(1, 0);
   uint32_t weight = 0;
@@ -29,7 +30,8 @@ void Lines::Assign(std::string_view text) {
                            ? text.size()
                            : static_cast<size_t>(static_cast<const char*>(found) - text.data()) + 1;
     const auto size = static_cast<uint32_t>(end - at);
-    weight += std::max(CountNonWhite(text.data() + at, size), size / 4);
+    longest_ = std::max(longest_, size);
+    weight += std::max(CountNonWhite(text.data() + at, size), (size + 3) / 4);
     begins_.push_back(static_cast<uint32_t>(end));
     weights_.push_back(weight);
     at = end;

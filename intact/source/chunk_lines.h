@@ -21,6 +21,8 @@ class Lines {
     return text_.substr(begins_[line], begins_[line + 1] - begins_[line]);
   }
   std::string_view text() const { return text_; }
+  // Bytes of the longest line.
+  uint32_t longest() const { return longest_; }
 
   // How much the lines [first, end) weigh: their bytes that are no white space, but at least a
   // quarter of all their bytes, so that weight bounds size as well.
@@ -33,6 +35,7 @@ class Lines {
 
  private:
   std::string_view text_;
+  uint32_t longest_ = 0;
   std::vector<uint32_t> begins_;
   std::vector<uint32_t> weights_;  // Sums up to each line.
 };

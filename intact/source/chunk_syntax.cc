@@ -29,8 +29,8 @@ class ParseInput {
  public:
   explicit ParseInput(std::string_view text)
       : text_(text),
-        steps_left_(500 + text.size() / 16),
-        lost_steps_left_(50 + text.size() / 4096) {}
+        steps_left_(500 + text.size() / 32),
+        lost_steps_left_(32 + text.size() / 16384) {}
 
   static const char* Read(void* payload, uint32_t byte, TSPoint, uint32_t* size) {
     const std::string_view text = static_cast<ParseInput*>(payload)->text_;
@@ -40,22 +40,16 @@ class ParseInput {
   static bool IsTooLong(TSParseState* state) {
     auto* input = static_cast<ParseInput*>(state->payload);
     if (state->has_error) --input->lost_steps_left_;
-    input->lost_in_a_row_ = state->has_error ? input->lost_in_a_row_ + 1 : 0;
-    return --input->steps_left_ < 0 || input->lost_steps_left_ < 0 ||
-           input->lost_in_a_row_ > kLostInARowMax;
+    return --input->steps_left_ < 0 || input->lost_steps_left_ < 0;
   }
 
  private:
-  // Of 14,000 headers and modules four were longer than this without a way back into the grammar,
-  // and the runtime takes the square of that time.
-  static constexpr int kLostInARowMax = 40;
-
   std::string_view text_;
-  // The densest ordinary files take a step in 70 bytes.
+  // The densest ordinary files take a step in 55 bytes.
   int64_t steps_left_;
-  // Steps while the parser looks for a way back from an error.
+  // Steps while the parser looks for a way back from an error. Of 14,000 headers and modules three
+  // took more; what the runtime does in such a step may cost as much as all the text before.
   int64_t lost_steps_left_;
-  int lost_in_a_row_ = 0;
 };
 
 Tree Parse(TSParser* parser, const TSLanguage* language, std::string_view text) {
@@ -166,6 +160,11 @@ class TreeWalk {
     ++below.depth;
     Role role = kind.role;
     if (place.inside != 0 && role == Role::kGlue) role = Role::kOther;
+    // To its grammar, a namespace of TypeScript is an expression.
+    if (kind.name == NameRule::kProperty &&
+        grammar_.Of(ts_node_named_child(node, 0)).role == Role::kScope) {
+      role = Role::kWrapper;
+    }
     switch (role) {
       case Role::kBlock:
         // A block on its own, and not its lines' first: `{ ... }` among statements.
@@ -358,7 +357,10 @@ const Grammar& SyntaxOutliner::GrammarOf(Language language) {
 }
 
 bool SyntaxOutliner::Run(Language language, const Lines& lines, Outline& outline) {
-  if (Grammar::Find(language) == nullptr || lines.text().size() > kParseSizeMax) return false;
+  if (Grammar::Find(language) == nullptr || lines.text().size() > kParseSizeMax ||
+      lines.longest() > kParseLineMax) {
+    return false;
+  }
   const Grammar& grammar = GrammarOf(language);
   const Tree tree = Parse(parser_, grammar.language(), lines.text());
   if (tree == nullptr) return false;

@@ -14,6 +14,9 @@ namespace intact::source {
 
 // Texts above this are not parsed: a tree takes some ten times its text in memory.
 inline constexpr size_t kParseSizeMax = size_t{1} << 20;
+// Nor texts with longer lines: lexers look ahead to the line's end again and again where a quote is
+// open.
+inline constexpr uint32_t kParseLineMax = 20'000;
 
 // Parses and outlines texts. Not thread-safe.
 class SyntaxOutliner {

@@ -43,7 +43,8 @@ class CTokens {
       const char c = text_[at_];
       if (IsSpace(c)) {
         ++at_;
-      } else if (text_.substr(at_, 2) == "//") {
+      } else if (c == '#' || text_.substr(at_, 2) == "//") {
+        // Directives are left out as well: a statement may begin right after one.
         at_ = std::min(text_.find('\n', at_), text_.size());
       } else if (text_.substr(at_, 2) == "/*") {
         at_ = std::min(text_.find("*/", at_ + 2), text_.size() - 2) + 2;

@@ -16,23 +16,24 @@ void ExpectNoViolation(const CrashExplorer& explorer) {
 }
 
 TEST(Crash, KeepsEveryAcknowledgedCommitThroughPowerLossAtAnyCall) {
-  CrashExplorer explorer({.version_count = 2 * kScriptLength, .seeds_per_call = 200});
+  CrashExplorer explorer(
+      {.version_count = 2 * kScriptLength, .seeds_per_call = kIsSanitized ? 20u : 200u});
   explorer.ExploreScript();
   ExpectNoViolation(explorer);
   std::printf("crash states: %llu tried, %llu distinct\n",
               static_cast<unsigned long long>(explorer.states_tried()),
               static_cast<unsigned long long>(explorer.states_distinct()));
-  EXPECT_GE(explorer.states_tried(), 20'000u);
+  EXPECT_GE(explorer.states_tried(), kIsSanitized ? 4'000u : 40'000u);
 }
 
 TEST(Crash, KeepsEveryAcknowledgedCommitAfterAFailedSyncInTheSameBoot) {
-  CrashExplorer explorer({.seeds_per_call = 40});
+  CrashExplorer explorer({.seeds_per_call = kIsSanitized ? 10u : 40u});
   explorer.ExploreFailedSyncs();
   ExpectNoViolation(explorer);
   std::printf("crash states after failed syncs: %llu tried, %llu distinct\n",
               static_cast<unsigned long long>(explorer.states_tried()),
               static_cast<unsigned long long>(explorer.states_distinct()));
-  EXPECT_GE(explorer.states_tried(), 2'000u);
+  EXPECT_GE(explorer.states_tried(), kIsSanitized ? 4'000u : 10'000u);
 }
 
 }  // namespace

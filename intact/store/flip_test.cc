@@ -69,7 +69,8 @@ class FlipTest : public ::testing::Test {
     for (const std::string& path : disk_.Paths()) {
       if ((path == SuperPath(kFolder)) != is_super) continue;
       base::Bytes& content = disk_.MutableContent(path);
-      for (size_t bit = 0; bit < 8 * content.size(); ++bit) {
+      // 13 has no factor in common with 8, so every position within a byte gets its turn.
+      for (size_t bit = 0; bit < 8 * content.size(); bit += kIsSanitized ? 13 : 1) {
         SCOPED_TRACE(path + " bit " + std::to_string(bit));
         content[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8));
         Judge(path);

@@ -15,6 +15,16 @@
 
 namespace intact::store {
 
+// Sanitizers slow a test down tenfold and look for other things: the exhaustive ones sample then.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kIsSanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool kIsSanitized =
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kIsSanitized = false;
+#endif
+
 inline constexpr uint32_t kScriptDimensions = 8;
 // Small enough that the script's larger commits are split over two segments.
 inline constexpr uint64_t kScriptSegmentSizeMax = 2000;

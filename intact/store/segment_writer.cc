@@ -17,7 +17,9 @@ using base::Result;
 using base::Status;
 
 constexpr size_t kBufferSize = size_t{256} << 10;
-// After this many bytes of a source its pages are given back.
+// After this many bytes of a source all its pages are given back: a fault may have mapped up to 2
+// MiB around the byte it was for, so giving back just the bytes read would leave the surroundings
+// of each file.
 constexpr size_t kReleaseSize = size_t{1} << 20;
 static_assert(sizeof(quant::CodeScale) == 3 * sizeof(float), "as docs/format/store.md lays it out");
 constexpr size_t kNoPlace = std::numeric_limits<size_t>::max();
@@ -227,11 +229,11 @@ class SegmentWriter {
       INTACT_RETURN_IF_ERROR(sink.Append(column.subspan(begin, count * row_size)));
       const size_t end = begin + count * row_size;
       if (end - released >= kReleaseSize) {
-        run.source->ReleasePages(column.subspan(released, end - released));
+        run.source->ReleasePages();
         released = end;
       }
     }
-    run.source->ReleasePages(column.subspan(released));
+    run.source->ReleasePages();
     return base::Ok();
   }
 
@@ -259,7 +261,7 @@ class SegmentWriter {
       INTACT_RETURN_IF_ERROR(sink.AppendValue(runs[head].place()));
       runs[head].Next();
       if (!runs[head].AtEnd()) heads.push(head);
-      if (++written % (kReleaseSize / sizeof(uint32_t)) == 0) ReleaseKeys();
+      if (++written % (kReleaseSize / 64) == 0) ReleaseKeys();
     }
     ReleaseKeys();
     if (written != header_.row_count) {
@@ -273,9 +275,7 @@ class SegmentWriter {
   // Keys are visited in the order of the output, all over the sources.
   void ReleaseKeys() const {
     for (const RowRun& run : plan_.runs) {
-      if (run.source == nullptr) continue;
-      run.source->ReleasePages(run.source->Raw(format::kSectionKeys));
-      run.source->ReleasePages(run.source->Raw(format::kSectionKeyOrder));
+      if (run.source != nullptr) run.source->ReleasePages();
     }
   }
 
@@ -351,12 +351,11 @@ class SegmentWriter {
       const auto end = static_cast<size_t>(encoded.data() - column.data()) + encoded.size();
       // A forged row table may point back; then nothing is released, which is only a hint missed.
       if (end > released && end - released >= kReleaseSize) {
-        run.source->ReleasePages(column.subspan(released, end - released));
+        run.source->ReleasePages();
         released = end;
       }
     }
-    run.source->ReleasePages(column.subspan(released));
-    run.source->ReleasePages(run.source->Raw(format::kSectionRowTable));
+    run.source->ReleasePages();
     return base::Ok();
   }
 

@@ -93,7 +93,7 @@ Status Segment::Check(uint32_t kind, PageUse use) const {
   for (size_t begin = 0; begin < bytes.size(); begin += kWindowSize) {
     const base::ByteSpan part = bytes.subspan(begin, std::min(kWindowSize, bytes.size() - begin));
     crc = base::Crc32c(part, crc);
-    if (use == PageUse::kRelease) ReleasePages(part);
+    if (use == PageUse::kRelease) ReleasePages();
   }
   if (crc != entry->crc) {
     return base::Corruption(path_ + " at offset " + std::to_string(entry->offset) +
@@ -178,11 +178,6 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
 }
 
 void Segment::ReleasePages() const { mapping_->Release(0, mapping_->bytes().size()); }
-
-void Segment::ReleasePages(base::ByteSpan part) const {
-  if (part.empty()) return;
-  mapping_->Release(static_cast<uint64_t>(part.data() - mapping_->bytes().data()), part.size());
-}
 
 Snapshot::Snapshot(format::Manifest manifest, uint64_t manifest_size,
                    std::vector<std::shared_ptr<const Segment>> segments)

@@ -87,8 +87,6 @@ class Segment {
 
   // Tells the kernel that this process's resident pages of the file may go. A hint.
   void ReleasePages() const;
-  // The same for a part of what keys(), codes(), Raw(kind) and the like gave.
-  void ReleasePages(base::ByteSpan part) const;
 
   // A section's bytes, unchecked; empty when there is none.
   base::ByteSpan Raw(uint32_t kind) const;

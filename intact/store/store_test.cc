@@ -3,11 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <random>
+#include <thread>
 
 #include "intact/os/process.h"
 #include "intact/store/script_test.h"
@@ -178,9 +179,9 @@ TEST_F(StoreTest, RefusesRequestsThatMakeNoSense) {
   CommitRequest same_kind;
   same_kind.sections = {{1000, {}}, {1000, {}}};
   std::vector<CommitRequest> requests{short_rows, many_merged, both, low_kind, same_kind};
-  for (const auto& rows : {descending, missing, twice}) {
+  for (const auto* rows : {&descending, &missing, &twice}) {
     requests.emplace_back();
-    requests.back().rewrite_rows = rows;
+    requests.back().rewrite_rows = *rows;
   }
   for (const CommitRequest& request : requests) {
     EXPECT_EQ(store->Commit(request).code(), Code::kInvalidArgument);
@@ -397,10 +398,43 @@ TEST(StoreOnDisk, WaitsForTheOtherWriterAsLongAsAsked) {
   EXPECT_TRUE(Store::OpenWriter(files, folder / "s", options).ok());
 }
 
+TEST(StoreOnDisk, ServesReadersOnOtherThreadsWhileItCommits) {
+  testing::TemporaryFolder folder;
+  os::FileSystem& files = os::RealFileSystem();
+  const auto expected = ExpectedVersions(2 * kScriptLength);
+  auto store = Store::OpenWriter(files, folder / "s", ScriptOptions());
+  ASSERT_TRUE(store.ok()) << store.status().ToString();
+  std::atomic<bool> is_done{false};
+  std::atomic<int> differences{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&, opens_files = i == 0] {
+      uint64_t last = 0;
+      while (!is_done) {
+        auto snapshot = (*store)->snapshot();
+        if (opens_files) {
+          const auto opened = Store::OpenReadOnly(files, folder / "s");
+          if (!opened.ok()) {
+            ++differences;
+            continue;
+          }
+          snapshot = *opened;
+        }
+        if (snapshot->version() < last || Difference(*snapshot, expected[snapshot->version()])) {
+          ++differences;
+        }
+        last = snapshot->version();
+      }
+    });
+  }
+  for (uint64_t i = 0; i < 2 * kScriptLength; ++i) EXPECT_TRUE(CommitStep(**store).ok());
+  is_done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(differences, 0);
+}
+
 TEST(StoreOnDisk, KeepsResidentMemorySmallWhileMergingAndRewriting) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers hold memory of their own";
-#endif
+  if (kIsSanitized) GTEST_SKIP() << "sanitizers hold memory of their own";
   testing::TemporaryFolder folder;
   os::FileSystem& files = os::RealFileSystem();
   OpenOptions options = ScriptOptions();
