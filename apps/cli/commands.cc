@@ -133,7 +133,7 @@ constexpr Example kExplainExamples[] = {
 };
 constexpr Positional kExplainPositionals[] = {
     {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true}};
-constexpr Flag kExplainFlags[] = {kHidden, kNoIgnore, kMaxFileSize, kStore,
+constexpr Flag kExplainFlags[] = {kHidden, kNoIgnore, kMaxFileSize, kDefaultScope, kStore,
                                   kLocal,  kJson,     kColor,       kHelp};
 constexpr Example kVerifyExamples[] = {
     {"intact verify && echo intact", "check every bit of the index of this folder"}};

@@ -26,4 +26,10 @@ const Clock& RealClock() {
   return instance;
 }
 
+int64_t ThreadProcessorTimeNs() {
+  struct timespec now {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
 }  // namespace intact::os

@@ -17,4 +17,8 @@ class Clock {
 // The real one; lives for the whole process.
 const Clock& RealClock();
 
+// Nanoseconds of processor time that this thread has used; for bounding work, whatever else runs on
+// the machine.
+int64_t ThreadProcessorTimeNs();
+
 }  // namespace intact::os

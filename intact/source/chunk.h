@@ -5,7 +5,9 @@
 //  1. the chunks lie end to end, in order, and cover the text exactly; none is empty;
 //  2. they begin and end at line ends, except inside a line too long for one chunk;
 //  3. the same text gives the same chunks, on every machine, whatever was split before;
-//  4. time is linear in the text's size, whatever its nesting.
+//  4. time is linear in the text's size, whatever its nesting: text so far from its grammar that
+//  parsing it
+//     takes twenty times as long as usual is cut into windows. Only there may machines differ.
 //
 // Method on syntax: split, then merge, on the tree (Zhang et al., "cAST: Enhancing Code
 // Retrieval-Augmented Generation with Structural Chunking via Abstract Syntax Tree", 2025, arXiv

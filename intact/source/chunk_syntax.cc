@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "intact/os/clock.h"
 #include "intact/source/chunk.h"
 #include "intact/source/chunk_names.h"
 
@@ -22,15 +23,19 @@ struct TreeDeleter {
 };
 using Tree = std::unique_ptr<TSTree, TreeDeleter>;
 
-// Hands the parser its text, and ends it when it takes too many steps. Steps are counted and time
-// is not, so that the same text always gives the same chunks. The runtime asks once in a hundred
-// operations.
+// Hands the parser its text, and ends it when it takes too long. The runtime asks once in a hundred
+// operations. Steps are counted first, so that the same text always gives the same chunks; but what
+// one step costs grows with the text when that has nothing to do with its grammar (the runtime then
+// compares many readings of all that came before), and for such text there is a limit of processor
+// time, some twenty times what ordinary text takes on a slow machine.
 class ParseInput {
  public:
   explicit ParseInput(std::string_view text)
       : text_(text),
-        steps_left_(500 + text.size() / 32),
-        lost_steps_left_(32 + text.size() / 16384) {}
+        steps_left_(500 + static_cast<int64_t>(text.size() / 32)),
+        lost_steps_left_(32 + static_cast<int64_t>(text.size() / 16384)),
+        end_ns_(os::ThreadProcessorTimeNs() + 500'000'000 +
+                static_cast<int64_t>(text.size()) * 4000) {}
 
   static const char* Read(void* payload, uint32_t byte, TSPoint, uint32_t* size) {
     const std::string_view text = static_cast<ParseInput*>(payload)->text_;
@@ -40,7 +45,8 @@ class ParseInput {
   static bool IsTooLong(TSParseState* state) {
     auto* input = static_cast<ParseInput*>(state->payload);
     if (state->has_error) --input->lost_steps_left_;
-    return --input->steps_left_ < 0 || input->lost_steps_left_ < 0;
+    return --input->steps_left_ < 0 || input->lost_steps_left_ < 0 ||
+           os::ThreadProcessorTimeNs() > input->end_ns_;
   }
 
  private:
@@ -48,8 +54,9 @@ class ParseInput {
   // The densest ordinary files take a step in 55 bytes.
   int64_t steps_left_;
   // Steps while the parser looks for a way back from an error. Of 14,000 headers and modules three
-  // took more; what the runtime does in such a step may cost as much as all the text before.
+  // took more.
   int64_t lost_steps_left_;
+  int64_t end_ns_;
 };
 
 Tree Parse(TSParser* parser, const TSLanguage* language, std::string_view text) {

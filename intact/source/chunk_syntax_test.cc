@@ -46,8 +46,7 @@ TEST(ChunkSymbols, C) {
       "/* Opens it. */\nstatic int *open_it(const char* name)\n{\n" +
       body + "}\n\n" + "void (*find_handler(int sign))(int)\n{\n" + body + "}\n";
   EXPECT_EQ(Split(Language::kC, text),
-            (Expected{{"LIMIT, node_t, node", "LIMIT node_t node", "/* Copyright someone */"},
-                      {"open_it", "open_it", "/* Opens it. */"},
+            (Expected{{"open_it", "LIMIT node_t node open_it", "/* Copyright someone */"},
                       {"find_handler", "find_handler", "void (*find_handler(int sign))(int)"}}));
 }
 
@@ -61,11 +60,11 @@ TEST(ChunkSymbols, Cpp) {
       "  void Close();\n  int operator()(int) const;\n  int field_;\n};\n\n"
       "template <typename T>\nT* Server::Find(const std::vector<T>& all) {\n" +
       body + "}\n\n" + "Server::~Server() {\n" + body + "}\n}  // namespace net\n";
-  EXPECT_EQ(Split(Language::kCpp, text),
-            (Expected{{"net::Server", "Server", "#include <string>"},
-                      {"net::Server::Accept", "Accept", "  // Waits for one."},
-                      {"net::Server::Find", "Close operator() Find", "  void Close();"},
-                      {"net::Server::~Server", "~Server", "Server::~Server() {"}}));
+  EXPECT_EQ(
+      Split(Language::kCpp, text),
+      (Expected{{"net::Server::Accept", "Server Accept Close operator()", "#include <string>"},
+                {"net::Server::Find", "Find", "template <typename T>"},
+                {"net::Server::~Server", "~Server", "Server::~Server() {"}}));
 }
 
 TEST(ChunkSymbols, Python) {
@@ -76,8 +75,7 @@ TEST(ChunkSymbols, Python) {
       "    # Waits.\n    @cached\n    def accept(self):\n" +
       body + "\n" + "    def close(self):\n        def inner():\n            pass\n" + body;
   EXPECT_EQ(Split(Language::kPython, text),
-            (Expected{{"LIMIT, Server", "LIMIT Server", "\"\"\"About this.\"\"\""},
-                      {"Server.accept", "accept", "    # Waits."},
+            (Expected{{"Server.accept", "LIMIT Server accept", "\"\"\"About this.\"\"\""},
                       {"Server.close", "close inner", "    def close(self):"}}));
 }
 
@@ -103,11 +101,9 @@ TEST(ChunkSymbols, TypeScript) {
       "namespace net {\n  export abstract class Server {\n    private x = 1;\n"
       "    handler = (a: number): void => {\n" +
       body + "    };\n    abstract close(): void;\n  }\n}\n";
-  EXPECT_EQ(
-      Split(Language::kTypeScript, text),
-      (Expected{
-          {"Options, Name, Kind …", "Options Name Kind Server", "export interface Options<T> {"},
-          {"net.Server.handler", "handler close", "    handler = (a: number): void => {"}}));
+  EXPECT_EQ(Split(Language::kTypeScript, text),
+            (Expected{{"net.Server.handler", "Options Name Kind Server handler close",
+                       "export interface Options<T> {"}}));
   EXPECT_EQ(Split(Language::kTsx, "export const View: FC = () => <div>{1}</div>;\n"),
             (Expected{{"View", "View", "export const View: FC = () => <div>{1}</div>;"}}));
 }
@@ -131,9 +127,9 @@ TEST(ChunkSymbols, Go) {
       "int\n}\n\n"
       "// Accept waits.\nfunc (s *Server[T]) Accept(x int) error {\n" +
       body + "}\n\n" + "func Open() {\n" + body + "}\n";
-  EXPECT_EQ(Split(Language::kGo, text), (Expected{{"A, B, Server", "A B Server", "package net"},
-                                                  {"Server.Accept", "Accept", "// Accept waits."},
-                                                  {"Open", "Open", "func Open() {"}}));
+  EXPECT_EQ(Split(Language::kGo, text),
+            (Expected{{"Server.Accept", "A B Server Accept", "package net"},
+                      {"Open", "Open", "func Open() {"}}));
 }
 
 TEST(ChunkSymbols, Java) {
@@ -145,13 +141,12 @@ TEST(ChunkSymbols, Java) {
       body + "    }\n\n    enum Kind {\n        A, B\n    }\n\n    Server() {\n" + body +
       "    }\n}\n";
   EXPECT_EQ(Split(Language::kJava, text),
-            (Expected{{"Server", "Server", "package net;"},
-                      {"Server.accept", "accept Kind", "    /** Waits. */"},
-                      {"Server.Server", "Server", "    Server() {"}}));
+            (Expected{{"Server.accept", "Server accept", "package net;"},
+                      {"Server.Server", "Kind Server", "    enum Kind {"}}));
 }
 
 TEST(ChunkSymbols, Markdown) {
-  const std::string words = Body("Some words about how this is done, and why.\n");
+  const std::string words = Body("Some words about how this is done, and why.\n", 10);
   const std::string text = "---\ntitle: x\n---\nIntro.\n\n# Install #\n\n" + words +
                            "\n```sh\n# not a heading\n\nmake\n```\n\n## Linux\n\n" + words +
                            "\nUse it\n======\n\n- item\n---\n" + words;
@@ -161,7 +156,7 @@ TEST(ChunkSymbols, Markdown) {
 }
 
 TEST(ChunkSymbols, Rst) {
-  const std::string words = Body("Some words about how this is done, and why.\n");
+  const std::string words = Body("Some words about how this is done, and why.\n", 10);
   const std::string text =
       "=====\nTitle\n=====\n\n" + words + "\nPart\n----\n\n" + words + "\nNext\n====\n\n" + words;
   EXPECT_EQ(Split(Language::kRst, text), (Expected{{"Title", "", "====="},
@@ -169,12 +164,25 @@ TEST(ChunkSymbols, Rst) {
                                                    {"Title > Part > Next", "", "Next"}}));
 }
 
+TEST(ChunkSymbols, WhatPrecedesALargeDefinitionStandsAloneUnlessItIsTiny) {
+  const std::string body = Body("    call_something_with(argument, another_argument);\n");
+  const std::string includes = Body("#include <some/longer/header/name.h>\n");
+  const std::string fields = Body("  int a_field_with_a_name = 0;\n", 6);
+  const std::string text = includes + "\nnamespace net {\n\n// Listens.\nclass Server {\n" +
+                           fields + "  void Close();\n\n  void Accept() {\n" + body +
+                           "  }\n};\n}\n";
+  EXPECT_EQ(Split(Language::kCpp, text),
+            (Expected{{"", "", "#include <some/longer/header/name.h>"},
+                      {"net::Server", "Server Close", "// Listens."},
+                      {"net::Server::Accept", "Accept", "  void Accept() {"}}));
+}
+
 TEST(ChunkSymbols, ALargeFunctionKeepsItsNameInEachPart) {
   const std::string text =
       "int small(void) { return 0; }\n\n/* Does much. */\nint large(int a)\n{\n" +
       Body("  if (call_something_with(a)) {\n    return another_thing(a);\n  }\n", 80) + "}\n";
   const std::vector<Found> found = Split(Language::kC, text);
-  ASSERT_GT(found.size(), 3u);
+  ASSERT_GE(found.size(), 3u);
   EXPECT_EQ(found[0].definitions, "small large");
   for (size_t i = 1; i < found.size(); ++i) {
     EXPECT_EQ(found[i].symbol, "large");

@@ -115,11 +115,11 @@ TEST(Chunker, CoversRandomBytesAndSplicedCode) {
       "func (a *B) C() ",
   };
   Chunker chunker;
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 12; ++round) {
     std::string noise;
     std::string code;
-    while (noise.size() < 3000) noise += static_cast<char>(random());
-    while (code.size() < 6000) code += pieces[random() % std::size(pieces)];
+    while (noise.size() < 2000) noise += static_cast<char>(random());
+    while (code.size() < 2000) code += pieces[random() % std::size(pieces)];
     for (const Language language : kSplitLanguages) {
       SCOPED_TRACE(std::string(LanguageName(language)) + " round " + std::to_string(round));
       ExpectSound(chunker.Split(language, noise), noise);
