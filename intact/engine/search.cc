@@ -22,7 +22,6 @@ constexpr size_t kResultsMax = 10'000;
 // per result.
 constexpr size_t kCandidatesMin = 200;
 constexpr size_t kCandidatesPerResult = 4;
-constexpr size_t kFileShareMax = 3;
 constexpr uint64_t kFileReadMax = uint64_t{1} << 30;
 
 struct ScoredChunk {
@@ -230,19 +229,18 @@ class SearcherImpl final : public Searcher {
     }
     FillNameSignals(candidates, terms, text.idf);
     SortByPlace(candidates);
-    return RankInPlace(std::move(candidates), request.k);
+    return RankInPlace(std::move(candidates));
   }
 
   // Rank breaks ties by `order`, so places travel through it as their rank and come back
   // afterwards.
-  static std::vector<search::Candidate> RankInPlace(std::vector<search::Candidate> candidates,
-                                                    size_t k) {
+  static std::vector<search::Candidate> RankInPlace(std::vector<search::Candidate> candidates) {
     std::vector<uint64_t> places;
     for (search::Candidate& candidate : candidates) {
       places.push_back(candidate.order);
       candidate.order = places.size() - 1;
     }
-    search::Rank(candidates, k, kFileShareMax);
+    search::Rank(candidates);
     for (search::Candidate& candidate : candidates) candidate.order = places[candidate.order];
     return candidates;
   }

@@ -52,7 +52,6 @@ class IndexWriter {
   // `state()` with the content's part of `skipped` added.
   format::IndexState StateToCommit() const;
 
-
   // Commits the batch, the removals and the state, and starts a new batch.
   base::Status Commit();
 

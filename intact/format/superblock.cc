@@ -7,7 +7,6 @@ namespace intact::format {
 namespace {
 
 using base::Result;
-using base::Status;
 
 constexpr std::array<unsigned char, 8> kMagic = {0x89, 'I', 'N', 'T', '\r', '\n', 0x1a, '\n'};
 

@@ -13,7 +13,6 @@ namespace {
 constexpr std::array<char, 8> kMagic = {'\x89', 'I', 'M', 'D', 'L', '\r', '\n', '\x1a'};
 constexpr uint32_t kVersion = 1;
 constexpr uint32_t kFlagSquareRootCounts = 1;
-constexpr uint32_t kEmptyRow = 0xffffffff;
 constexpr uint32_t kDimensionsMax = 65536;
 constexpr size_t kNgramSizeMax = 16;
 

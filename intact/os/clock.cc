@@ -1,6 +1,7 @@
 #include "intact/os/clock.h"
 
 #include <chrono>
+#include <ctime>
 
 namespace intact::os {
 namespace {

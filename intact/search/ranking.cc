@@ -14,6 +14,7 @@ constexpr std::array<SignalRow, kSignalCount> kSignals = {{
     {SignalId::kSymbol, "symbol", 2.0},
     {SignalId::kPath, "path", 1.0},
     {SignalId::kSameFile, "same file", 0.15},
+    {SignalId::kFileShare, "file share", -0.75},
     {SignalId::kAside, "aside", -1.2},
 }};
 
@@ -53,32 +54,30 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
 
 std::span<const SignalRow, kSignalCount> Signals() { return kSignals; }
 
-void Rank(std::vector<Candidate>& candidates, size_t k, size_t file_share_max) {
-  for (Candidate& candidate : candidates) candidate.score = Score(candidate);
-  SortBestFirst(candidates);
+void Rank(std::vector<Candidate>& candidates) {
+  const auto score_all = [&] {
+    for (Candidate& candidate : candidates) candidate.score = Score(candidate);
+    SortBestFirst(candidates);
+  };
+  score_all();
   FillSameFile(candidates);
-  for (Candidate& candidate : candidates) candidate.score = Score(candidate);
-  SortBestFirst(candidates);
-  // Chunks beyond their file's share move behind the first k of the others.
-  std::unordered_map<uint64_t, size_t> taken;
-  std::vector<Candidate> placed;
-  std::vector<Candidate> later;
-  for (const Candidate& candidate : candidates) {
-    const bool has_place = placed.size() < k && ++taken[candidate.file] <= file_share_max;
-    (has_place ? placed : later).push_back(candidate);
+  score_all();
+  std::unordered_map<uint64_t, int> better;
+  for (Candidate& candidate : candidates) {
+    const int count = better[candidate.file]++;
+    candidate.values[kIndexOf(SignalId::kFileShare)] = std::max(0, count - 1);
   }
-  placed.insert(placed.end(), later.begin(), later.end());
-  candidates = std::move(placed);
+  score_all();
 }
 
 double AsideValue(std::string_view path) {
   static constexpr std::string_view kFolders[] = {
-      "test",       "tests",       "testing",      "testdata",    "__tests__",  "spec",
-      "specs",      "fixtures",    "mock",         "mocks",       "example",    "examples",
-      "sample",     "samples",     "demo",         "demos",       "bench",      "benchmark",
-      "benchmarks", "vendor",      "vendored",     "third_party", "thirdparty", "external",
-      "extern",     "deps",        "node_modules", "generated",   "gen",        "dist",
-      "fuzz",       "idlelib_test"};
+      "test",       "tests",    "testing",      "testdata",    "__tests__",  "spec",
+      "specs",      "fixtures", "mock",         "mocks",       "example",    "examples",
+      "sample",     "samples",  "demo",         "demos",       "bench",      "benchmark",
+      "benchmarks", "vendor",   "vendored",     "third_party", "thirdparty", "external",
+      "extern",     "deps",     "node_modules", "generated",   "gen",        "dist",
+      "fuzz"};
   for (size_t begin = 0; begin < path.size();) {
     const size_t slash = path.find('/', begin);
     if (slash == std::string_view::npos) break;

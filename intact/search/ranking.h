@@ -15,10 +15,11 @@ enum class SignalId : uint8_t {
   kText,    // BM25, in standard deviations over the collection.
   kSymbol,  // Share of the query's weight found in names defined by the chunk.
   kPath,    // Share of the query's weight found in the file's path, its last part counting double.
-  kSameFile,  // Other candidates of the same file agree.
-  kAside,     // Tests, examples, documentation build files, vendored and generated code.
+  kSameFile,   // Other candidates of the same file agree.
+  kFileShare,  // Better chunks of its file, beyond one: answers should come from several files.
+  kAside,      // Tests, examples, documentation build files, vendored and generated code.
 };
-inline constexpr size_t kSignalCount = 6;
+inline constexpr size_t kSignalCount = 7;
 
 struct SignalRow {
   SignalId id;
@@ -36,10 +37,8 @@ struct Candidate {
   double score = 0;                           // Set by Rank.
 };
 
-// Fills kSameFile and the scores, and sorts best first. In the first `k` places a file holds at
-// most `file_share_max` chunks as long as other files have candidates; its further chunks follow
-// later.
-void Rank(std::vector<Candidate>& candidates, size_t k, size_t file_share_max);
+// Fills kSameFile, kFileShare and the scores, and sorts best first.
+void Rank(std::vector<Candidate>& candidates);
 
 // 1 for a path whose folders or name mark tests, examples, vendored or generated code, else 0.
 double AsideValue(std::string_view path);

@@ -101,9 +101,11 @@ TEST(ChunkSymbols, TypeScript) {
       "namespace net {\n  export abstract class Server {\n    private x = 1;\n"
       "    handler = (a: number): void => {\n" +
       body + "    };\n    abstract close(): void;\n  }\n}\n";
-  EXPECT_EQ(Split(Language::kTypeScript, text),
-            (Expected{{"net.Server.handler", "Options Name Kind Server handler close",
-                       "export interface Options<T> {"}}));
+  EXPECT_EQ(
+      Split(Language::kTypeScript, text),
+      (Expected{
+          {"Options, Name, Kind …", "Options Name Kind Server", "export interface Options<T> {"},
+          {"net.Server.handler", "handler close", "    handler = (a: number): void => {"}}));
   EXPECT_EQ(Split(Language::kTsx, "export const View: FC = () => <div>{1}</div>;\n"),
             (Expected{{"View", "View", "export const View: FC = () => <div>{1}</div>;"}}));
 }
@@ -166,14 +168,14 @@ TEST(ChunkSymbols, Rst) {
 
 TEST(ChunkSymbols, WhatPrecedesALargeDefinitionStandsAloneUnlessItIsTiny) {
   const std::string body = Body("    call_something_with(argument, another_argument);\n");
-  const std::string includes = Body("#include <some/longer/header/name.h>\n");
+  const std::string includes = Body("#include <some/longer/header/name.h>\n", 12);
   const std::string fields = Body("  int a_field_with_a_name = 0;\n", 6);
   const std::string text = includes + "\nnamespace net {\n\n// Listens.\nclass Server {\n" +
                            fields + "  void Close();\n\n  void Accept() {\n" + body +
                            "  }\n};\n}\n";
   EXPECT_EQ(Split(Language::kCpp, text),
             (Expected{{"", "", "#include <some/longer/header/name.h>"},
-                      {"net::Server", "Server Close", "// Listens."},
+                      {"net::Server", "Server Close", "namespace net {"},
                       {"net::Server::Accept", "Accept", "  void Accept() {"}}));
 }
 

@@ -1,5 +1,6 @@
 #include "intact/source/glob.h"
 
+#include <bit>
 #include <cctype>
 #include <optional>
 
@@ -94,6 +95,14 @@ Glob::Glob(std::string_view pattern) : is_valid_(pattern.size() <= kGlobSizeMax)
       if (is_valid_) tokens_.push_back({Kind::kByte, Byte(pattern[at++])});
     }
   }
+  if (tokens_.size() >= 64) return;
+  for (size_t state = 0; state <= tokens_.size(); ++state) {
+    States states(tokens_.size() + 1, 0);
+    Enter(states, state);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < states.size(); ++i) bits |= uint64_t{states[i]} << i;
+    entered_.push_back(bits);
+  }
 }
 
 size_t Glob::AddSet(std::string_view pattern, size_t at) {
@@ -160,20 +169,40 @@ void Glob::Enter(States& states, size_t state) const {
   }
 }
 
+bool Glob::Stays(const Token& token, uint8_t byte) const {
+  return (token.kind == Kind::kStar && byte != '/') || token.kind == Kind::kStarStar ||
+         token.kind == Kind::kFolderEnd;
+}
+
 void Glob::Step(const States& from, States& to, uint8_t byte) const {
   to.assign(from.size(), 0);
   for (size_t state = 0; state < tokens_.size(); ++state) {
     if (from[state] == 0) continue;
     const Token& token = tokens_[state];
-    const bool stays = (token.kind == Kind::kStar && byte != '/') ||
-                       token.kind == Kind::kStarStar || token.kind == Kind::kFolderEnd;
-    if (stays) Enter(to, state);
+    if (Stays(token, byte)) Enter(to, state);
     if (Takes(token, byte)) Enter(to, state + 1);
   }
 }
 
+bool Glob::MatchesShort(std::string_view path) const {
+  uint64_t states = entered_[0];
+  for (const char c : path) {
+    uint64_t next = 0;
+    // The end state takes nothing.
+    for (uint64_t left = states & ~(uint64_t{1} << tokens_.size()); left != 0; left &= left - 1) {
+      const auto state = static_cast<size_t>(std::countr_zero(left));
+      if (Stays(tokens_[state], Byte(c))) next |= entered_[state];
+      if (Takes(tokens_[state], Byte(c))) next |= entered_[state + 1];
+    }
+    states = next;
+    if (states == 0) return false;
+  }
+  return (states >> tokens_.size() & 1) != 0;
+}
+
 bool Glob::Matches(std::string_view path) const {
   if (!is_valid_) return false;
+  if (!entered_.empty()) return MatchesShort(path);
   States states(tokens_.size() + 1, 0);
   States next;
   Enter(states, 0);

@@ -48,9 +48,13 @@ class Glob {
   bool Takes(const Token& token, uint8_t byte) const;
   void Enter(States& states, size_t state) const;
   void Step(const States& from, States& to, uint8_t byte) const;
+  bool Stays(const Token& token, uint8_t byte) const;
+  bool MatchesShort(std::string_view path) const;
 
   std::vector<Token> tokens_;
   std::vector<std::bitset<256>> sets_;
+  // Of a pattern with fewer than 64 states: what entering each state enters, as bits. Else empty.
+  std::vector<uint64_t> entered_;
   bool is_valid_;
 };
 

@@ -7,7 +7,7 @@
 #include "intact/source/ignore.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), size < 2000 ? size : 2000);
+  const std::string_view input(reinterpret_cast<const char*>(data), size < 600 ? size : 600);
   const size_t nul = input.find('\0');
   const std::string_view pattern = input.substr(0, nul);
   const std::string_view path = nul == input.npos ? pattern : input.substr(nul + 1);

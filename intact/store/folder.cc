@@ -133,19 +133,17 @@ Status ExplainMissingSuper(os::FileSystem& files, const std::string& folder) {
     if (names.code() != base::Code::kNotFound) return names.status();
     return base::NotFound("there is no store at " + folder);
   }
-  for (const std::string& name : *names) {
-    if (!IsStoreName(name)) {
-      return base::InvalidArgument(folder + " is not a store: it has no " +
-                                   std::string(kSuperName) + " but other files (" + name +
-                                   "); nothing was changed");
-    }
+  const auto foreign = std::find_if_not(names->begin(), names->end(), IsStoreName);
+  if (foreign != names->end()) {
+    std::string message = folder + " is not a store: it has no SUPER but other files (";
+    message += *foreign + "); nothing was changed";
+    return base::InvalidArgument(std::move(message));
   }
-  for (const std::string& name : *names) {
-    if (!IsBeginningOfStore(name)) {
-      return base::Corruption(folder + ": " + std::string(kSuperName) +
-                              " is missing, but files of a store are there (" + name +
-                              "); nothing was changed");
-    }
+  const auto orphan = std::find_if_not(names->begin(), names->end(), IsBeginningOfStore);
+  if (orphan != names->end()) {
+    std::string message = folder + ": SUPER is missing, but files of a store are there (";
+    message += *orphan + "); nothing was changed";
+    return base::Corruption(std::move(message));
   }
   return base::NotFound("there is no store at " + folder);
 }

@@ -200,8 +200,7 @@ class Verifier {
       } else {
         const quant::CodeScale scale = CodeOf(vector, code);
         const auto stored = codes.subspan(i * code.size(), code.size());
-        if (std::memcmp(stored.data(), code.data(), code.size()) != 0 ||
-            std::memcmp(&scale, &scales[i], sizeof(scale)) != 0) {
+        if (std::memcmp(stored.data(), code.data(), code.size()) != 0 || scale != scales[i]) {
           Add(segment.path(),
               segment.header().Find(format::kSectionCodes)->offset + i * code.size(),
               segment.path() + ": the code of row " + std::to_string(segment.first_row() + i) +
