@@ -82,6 +82,7 @@ class ByteWriter {
   // Appends zeros until the size is a multiple of `alignment`, a power of two.
   void PadTo(size_t alignment) { bytes_.resize(AlignUp(bytes_.size(), alignment)); }
 
+  void Reserve(size_t size) { bytes_.reserve(size); }
   size_t size() const { return bytes_.size(); }
   ByteSpan bytes() const { return bytes_; }
   Bytes& mutable_bytes() { return bytes_; }

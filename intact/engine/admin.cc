@@ -28,12 +28,10 @@ void FillBytes(const IndexView& view, const std::string& store, StatusReport& re
   const store::StoredBytes bytes = view.snapshot().stored_bytes();
   uint64_t catalog = 0, postings = 0;
   for (const SegmentDocuments& documents : view.segments()) {
-    const auto size_of = [&](uint32_t kind) -> uint64_t {
-      const auto section = documents.segment->Section(kind);
-      return section.ok() ? section->size() : 0;
-    };
-    catalog += size_of(format::kSectionCatalog);
-    postings += size_of(format::kSectionPostings);
+    for (const format::SectionEntry& section : documents.segment->header().sections) {
+      if (section.kind == format::kSectionCatalog) catalog += section.size;
+      if (section.kind == format::kSectionPostings) postings += section.size;
+    }
   }
   report.raw_bytes = bytes.raw;
   report.stored_bytes = std::max(FolderBytes(store), bytes.total);
@@ -181,7 +179,10 @@ void VerifyDocuments(const IndexView& view, VerifyReport& report) {
                                            std::to_string(row) + ", which no segment holds"});
       break;
     }
-    if (documents.postings.chunk_count() != documents.catalog.chunk_count()) {
+    const auto postings = documents.ReadPostings();
+    if (!postings.ok()) {
+      report.problems.push_back({path, postings.status().message()});
+    } else if (postings->chunk_count() != documents.catalog.chunk_count()) {
       report.problems.push_back({path, "postings and catalog count different chunks"});
     }
   }

@@ -7,6 +7,12 @@
 
 namespace intact::engine {
 
+base::Result<format::PostingsView> SegmentDocuments::ReadPostings() const {
+  INTACT_ASSIGN_OR_RETURN(const base::ByteSpan postings,
+                          segment->Section(format::kSectionPostings));
+  return format::PostingsView::Parse(postings);
+}
+
 base::Result<std::shared_ptr<const IndexView>> IndexView::Load(
     std::shared_ptr<const store::Snapshot> snapshot) {
   auto view = std::make_shared<IndexView>();
@@ -17,11 +23,6 @@ base::Result<std::shared_ptr<const IndexView>> IndexView::Load(
     INTACT_ASSIGN_OR_RETURN(const base::ByteSpan catalog,
                             segment->Section(format::kSectionCatalog));
     INTACT_ASSIGN_OR_RETURN(documents.catalog, format::CatalogView::Parse(catalog));
-    // Postings are the largest part and only text search reads them: their checksum is compared
-    // then.
-    INTACT_ASSIGN_OR_RETURN(const base::ByteSpan postings,
-                            segment->Section(format::kSectionPostings));
-    INTACT_ASSIGN_OR_RETURN(documents.postings, format::PostingsView::Parse(postings));
     documents.dead_files = search::Bitmap(documents.catalog.file_count());
     if (const auto dead = view->state_.dead_files.find(segment->id());
         dead != view->state_.dead_files.end()) {

@@ -21,8 +21,11 @@ namespace intact::engine {
 struct SegmentDocuments {
   std::shared_ptr<const store::Segment> segment;
   format::CatalogView catalog;
-  format::PostingsView postings;
   search::Bitmap dead_files;  // [files]
+
+  // Postings are the largest part and only text search and merges read them, so they are checked
+  // and parsed then.
+  base::Result<format::PostingsView> ReadPostings() const;
 };
 
 class IndexView {

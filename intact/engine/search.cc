@@ -153,12 +153,15 @@ class SearcherImpl final : public Searcher {
     return Order(ChunksOf(top.hits, allowed), search::SignalId::kVector);
   }
 
-  search::TextScores ScoreText(const std::vector<search::QueryTerm>& terms,
-                               const ChunkSet& allowed) const {
+  base::Result<search::TextScores> ScoreText(const std::vector<search::QueryTerm>& terms,
+                                             const ChunkSet& allowed) const {
+    std::vector<format::PostingsView> postings;
+    for (const SegmentDocuments& documents : view_->segments()) {
+      INTACT_ASSIGN_OR_RETURN(postings.emplace_back(), documents.ReadPostings());
+    }
     std::vector<search::TextSegment> segments;
-    for (size_t s = 0; s < view_->segments().size(); ++s) {
-      const SegmentDocuments& documents = view_->segments()[s];
-      segments.push_back({&documents.catalog, &documents.postings, &live_[s], &allowed[s]});
+    for (size_t s = 0; s < postings.size(); ++s) {
+      segments.push_back({&view_->segments()[s].catalog, &postings[s], &live_[s], &allowed[s]});
     }
     return search::ScoreBm25(segments, statistics_, terms);
   }
@@ -185,7 +188,8 @@ class SearcherImpl final : public Searcher {
 
   base::Result<std::vector<search::Candidate>> RankByText(const SearchRequest& request,
                                                           const ChunkSet& allowed) const {
-    const search::TextScores text = ScoreText(QueryTerms(request.query), allowed);
+    INTACT_ASSIGN_OR_RETURN(const search::TextScores text,
+                            ScoreText(QueryTerms(request.query), allowed));
     return Order(BestByText(text, request.k), search::SignalId::kText);
   }
 
@@ -193,7 +197,7 @@ class SearcherImpl final : public Searcher {
                                                          const ChunkSet& allowed) const {
     const size_t count = std::max(kCandidatesMin, request.k * kCandidatesPerResult);
     const std::vector<search::QueryTerm> terms = QueryTerms(request.query);
-    const search::TextScores text = ScoreText(terms, allowed);
+    INTACT_ASSIGN_OR_RETURN(const search::TextScores text, ScoreText(terms, allowed));
     INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, EmbedQuery(request.query));
     INTACT_ASSIGN_OR_RETURN(const RowSource source,
                             RowSource::Make(*view_, RowsOf(*view_, allowed)));

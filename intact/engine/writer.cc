@@ -177,8 +177,8 @@ size_t IndexWriter::ChooseMergeCount() const {
 // Joins the live documents of the segments from `first_segment` on with the batch. With `new_rows`,
 // which holds the first new row and then, ascending, the old rows that are kept, rows are
 // renumbered.
-IndexWriter::Merged IndexWriter::MergeDocuments(size_t first_segment,
-                                                const std::vector<uint64_t>* new_rows) {
+base::Result<IndexWriter::Merged> IndexWriter::MergeDocuments(
+    size_t first_segment, const std::vector<uint64_t>* new_rows) {
   Merged merged;
   format::CatalogBuilder catalog;
   std::vector<format::PostingsInput> inputs;
@@ -191,7 +191,8 @@ IndexWriter::Merged IndexWriter::MergeDocuments(size_t first_segment,
       dead.insert(found->second.begin(), found->second.end());
     }
     std::vector<uint32_t>& numbers = merged.files[id];
-    format::PostingsInput input{documents.postings, {}};
+    INTACT_ASSIGN_OR_RETURN(const format::PostingsView postings, documents.ReadPostings());
+    format::PostingsInput input{postings, {}};
     input.chunk_map.assign(documents.catalog.chunk_count(), format::kDroppedChunk);
     for (uint32_t f = 0; f < documents.catalog.file_count(); ++f) {
       numbers.push_back(catalog.file_count());
@@ -223,6 +224,7 @@ IndexWriter::Merged IndexWriter::MergeDocuments(size_t first_segment,
   }
   inputs.push_back(std::move(input));
   merged.postings = format::MergePostings(inputs, catalog.chunk_count());
+  view_->snapshot().ReleasePages();  // What the merge read is in `merged` now.
   merged.catalog = catalog.Finish();
   return merged;
 }
@@ -255,7 +257,8 @@ base::Status IndexWriter::Commit() {
   Merged merged;
   if (const size_t merge_count = IsEmpty() ? 0 : ChooseMergeCount(); merge_count > 0) {
     request.merge_count = merge_count;
-    merged = MergeDocuments(view_->segments().size() - merge_count, nullptr);
+    INTACT_ASSIGN_OR_RETURN(merged,
+                            MergeDocuments(view_->segments().size() - merge_count, nullptr));
   } else {
     const uint32_t chunk_count = catalog_.chunk_count();
     merged.catalog = catalog_.Finish();
@@ -275,7 +278,7 @@ base::Status IndexWriter::Rewrite() {
   }
   store::CommitRequest request;
   request.rewrite_rows = std::span(new_rows).subspan(1);
-  Merged merged = MergeDocuments(0, &new_rows);
+  INTACT_ASSIGN_OR_RETURN(Merged merged, MergeDocuments(0, &new_rows));
   return CommitRequest(std::move(request), std::move(merged));
 }
 

@@ -69,7 +69,7 @@ class IndexWriter {
   void CountDocument(const format::FileEntry& file, bool is_added);
   base::Result<store::RowId> RowOf(const base::Digest& key) const;
   size_t ChooseMergeCount() const;
-  Merged MergeDocuments(size_t first_segment, const std::vector<uint64_t>* new_rows);
+  base::Result<Merged> MergeDocuments(size_t first_segment, const std::vector<uint64_t>* new_rows);
   base::Status CommitRequest(store::CommitRequest request, Merged merged);
 
   store::Store& store_;

@@ -104,6 +104,7 @@ base::Bytes CatalogBuilder::Finish() {
   header.chunk_count = chunk_count_;
   header.string_size = strings_.size();
   base::ByteWriter section;
+  section.Reserve(sizeof(header) + files_.size() + chunks_.size() + strings_.size());
   section.Put(header);
   section.PutBytes(files_.bytes());
   section.PutBytes(chunks_.bytes());

@@ -23,6 +23,7 @@ static_assert(sizeof(Header) == 64 && offsetof(Header, list_size) == 16);
 // Lays out terms that arrive in ascending order of their hashes.
 class SectionWriter {
  public:
+  void ReserveLists(uint64_t size) { lists_.Reserve(size); }
   // Starts the list of a term; without postings it leaves no trace.
   void BeginTerm(uint64_t hash) {
     EndTerm();
@@ -47,6 +48,7 @@ class SectionWriter {
     header.list_size = lists_.size();
     offsets_.push_back(static_cast<uint32_t>(lists_.size()));
     base::ByteWriter section;
+    section.Reserve(sizeof(header) + hashes_.size() * 12 + 4 + lists_.size());
     section.Put(header);
     section.PutBytes(std::as_bytes(std::span(hashes_)));
     section.PutBytes(std::as_bytes(std::span(offsets_)));
@@ -173,6 +175,9 @@ PostingList PostingsView::Find(uint64_t term_hash) const {
 
 base::Bytes MergePostings(std::span<const PostingsInput> inputs, uint32_t chunk_count) {
   SectionWriter writer;
+  uint64_t list_size = 0;
+  for (const PostingsInput& input : inputs) list_size += input.postings.list_size();
+  writer.ReserveLists(list_size);
   std::vector<uint32_t> at(inputs.size(), 0);  // The next term of each input.
   while (true) {
     bool found = false;

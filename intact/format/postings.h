@@ -65,6 +65,7 @@ class PostingsView {
 
   uint32_t term_count() const { return static_cast<uint32_t>(term_count_); }
   uint32_t chunk_count() const { return chunk_count_; }
+  uint64_t list_size() const { return lists_.size(); }  // Bytes of all lists.
   // `index` < term_count().
   uint64_t hash(uint32_t index) const;
   PostingList list(uint32_t index) const;

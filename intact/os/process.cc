@@ -57,6 +57,14 @@ void ReleaseFreeMemory() {
 #endif
 }
 
+void ReturnLargeBuffersAtOnce() {
+#if defined(__GLIBC__)
+  constexpr int kLargeBytes = 256 * 1024;
+  mallopt(M_MMAP_THRESHOLD, kLargeBytes);  // Setting it also ends its growth.
+  mallopt(M_TRIM_THRESHOLD, 2 * kLargeBytes);
+#endif
+}
+
 unsigned ProcessorCount() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 bool IsTerminal(int descriptor) { return isatty(descriptor) == 1; }
