@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Question: at which rank does the place that answers a question come?
 
-Data: bench/questions/questions.tsv, over trees that the caller names. Method: each tree is indexed by the
+Data: bench/questions/questions.txt, over trees that the caller names. Method: each tree is indexed by the
 release command into a throw-away store; each question is searched in the three modes with -k 50; the rank
 of the first hit whose path ends with the expected one and whose chunk holds the expected text is printed
 ("-" beyond 50). Unit: rank, and the mean of 1/rank up to 10 (MRR@10).
@@ -23,8 +23,8 @@ RANK_MAX = 50
 
 def read_questions():
     """(tree, question, path, text) of each line."""
-    lines = (HERE / "questions.tsv").read_text(encoding="utf-8").splitlines()
-    return [tuple(line.split("\t")) for line in lines if line and not line.startswith("#")]
+    lines = (HERE / "questions.txt").read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split(" | ")) for line in lines if line and not line.startswith("#")]
 
 
 def search(store, folder, question, mode):

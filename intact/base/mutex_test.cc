@@ -29,6 +29,7 @@ class Counter {
 TEST(Condition, WakesTheWaiterWhenAllThreadsHaveAdded) {
   Counter counter;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int n = 0; n < 1000; ++n) counter.Add();

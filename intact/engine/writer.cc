@@ -8,10 +8,10 @@
 namespace intact::engine {
 namespace {
 
-constexpr uint32_t kBatchChunks = 8192;
-constexpr uint64_t kSealedChunks = 131'072;
+constexpr uint32_t kBatchChunks = 4096;
+constexpr uint64_t kSealedChunks = 65'536;
 constexpr size_t kMergeFanout = 8;
-constexpr uint64_t kMergeLadder[] = {32'768, 4096, 512, 64};
+constexpr uint64_t kMergeLadder[] = {16'384, 2048, 256, 32};
 constexpr size_t kEmbedSlice = 64;  // Texts a thread embeds at a time.
 
 uint64_t SizeOf(const SegmentDocuments& documents) {

@@ -23,8 +23,9 @@ struct MemoryUse {
 MemoryUse CurrentMemoryUse();
 // Hands freed heap back to the kernel.
 void ReleaseFreeMemory();
-// Gives every large buffer pages of its own, which go back when it is freed; without it the allocator learns to
-// keep them, and a run's peak becomes its lasting size. Call once, early in main.
+// Gives every large buffer pages of its own, which go back when it is freed; without it the
+// allocator learns to keep them, and a run's peak becomes its lasting size. Call once, early in
+// main.
 void ReturnLargeBuffersAtOnce();
 
 unsigned ProcessorCount();

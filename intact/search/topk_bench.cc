@@ -11,9 +11,8 @@
 #include "intact/search/topk.h"
 #include "intact/simd/simd.h"
 
+namespace intact {
 namespace {
-
-using namespace intact;
 
 constexpr size_t kRows = 100'000;
 constexpr size_t kDimensions = 256;
@@ -100,3 +99,4 @@ void PlainScan(benchmark::State& state) {
 BENCHMARK(PlainScan)->Unit(benchmark::kMillisecond);
 
 }  // namespace
+}  // namespace intact

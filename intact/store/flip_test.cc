@@ -120,7 +120,8 @@ TEST_F(FlipTest, AnyWrongFileGivesTheTruthOrAnError) {
     base::Bytes& content = disk_.MutableContent(path);
     const base::Bytes original = content;
     const auto expect_sound = [&](const std::string& what) {
-      SCOPED_TRACE(path + " " + what);
+      SCOPED_TRACE(path);
+      SCOPED_TRACE(what);
       ReadsRight();
       static_cast<void>(Verify(disk_, kFolder).ok());
       content = original;

@@ -25,7 +25,7 @@ inline constexpr bool kIsSanitized =
 inline constexpr bool kIsSanitized = false;
 #endif
 
-inline constexpr uint32_t kScriptDimensions = 8;
+inline constexpr size_t kScriptDimensions = 8;
 // Small enough that the script's larger commits are split over two segments.
 inline constexpr uint64_t kScriptSegmentSizeMax = 2000;
 

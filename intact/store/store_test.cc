@@ -39,7 +39,7 @@ std::vector<float> Vectors(size_t count, uint32_t dimensions, uint32_t seed = 1)
 
 class StoreTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Store> Open(OpenOptions options = ScriptOptions()) {
+  std::unique_ptr<Store> Open(const OpenOptions& options = ScriptOptions()) {
     auto store = Store::OpenWriter(files_, kFolder, options);
     INTACT_CHECK(store.ok());
     return *std::move(store);
@@ -106,8 +106,8 @@ TEST_F(StoreTest, KeepsAnOldSnapshotReadableAfterItsFilesAreGone) {
   EXPECT_EQ(store->snapshot()->row_count(), 0u);
   std::vector<float> vector(kScriptDimensions);
   EXPECT_TRUE(old->ReadVector(2, vector).ok());
-  EXPECT_EQ(std::memcmp(vector.data(), &Vectors(3, kScriptDimensions)[2 * kScriptDimensions], 32),
-            0);
+  const std::vector<float> given = Vectors(3, kScriptDimensions);
+  EXPECT_TRUE(std::equal(vector.begin(), vector.end(), given.begin() + 2 * kScriptDimensions));
 }
 
 TEST_F(StoreTest, BoundsEveryVectorByItsCode) {
@@ -407,6 +407,7 @@ TEST(StoreOnDisk, ServesReadersOnOtherThreadsWhileItCommits) {
   std::atomic<bool> is_done{false};
   std::atomic<int> differences{0};
   std::vector<std::thread> readers;
+  readers.reserve(3);
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&, opens_files = i == 0] {
       uint64_t last = 0;
