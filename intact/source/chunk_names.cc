@@ -39,9 +39,10 @@ bool IsShouted(std::string_view name) {
 // Words that broken declarations leave where a name should be.
 bool IsTypeWord(std::string_view name) {
   static constexpr std::string_view kWords[] = {
-      "int",    "char",     "void",  "long",   "short",  "unsigned", "signed", "float",
-      "double", "const",    "bool",  "static", "extern", "struct",   "return", "if",
-      "else",   "volatile", "while", "for",    "sizeof", "switch",
+      "int",    "char",     "void",  "long",      "short",    "unsigned", "signed",  "float",
+      "double", "const",    "bool",  "static",    "extern",   "struct",   "return",  "if",
+      "else",   "volatile", "while", "for",       "sizeof",   "switch",   "class",   "enum",
+      "union",  "inline",   "using", "namespace", "template", "typename", "typedef",
   };
   return std::find(std::begin(kWords), std::end(kWords), name) != std::end(kWords);
 }
