@@ -32,12 +32,12 @@ int32_t ExactFloat16(float value) {
 }
 
 bool EncodeRaw(std::span<const float> vector, std::byte* target) {
-  std::memcpy(target, vector.data(), vector.size_bytes());
+  if (!vector.empty()) std::memcpy(target, vector.data(), vector.size_bytes());
   return true;
 }
 
 void DecodeRaw(const std::byte* source, std::span<float> target) {
-  std::memcpy(target.data(), source, target.size_bytes());
+  if (!target.empty()) std::memcpy(target.data(), source, target.size_bytes());
 }
 
 bool EncodeBfloat16(std::span<const float> vector, std::byte* target) {

@@ -12,7 +12,7 @@ namespace {
 
 std::vector<float> FromBits(const std::vector<uint32_t>& bits) {
   std::vector<float> values(bits.size());
-  std::memcpy(values.data(), bits.data(), 4 * bits.size());
+  if (!bits.empty()) std::memcpy(values.data(), bits.data(), 4 * bits.size());
   return values;
 }
 
