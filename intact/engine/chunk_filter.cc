@@ -23,16 +23,17 @@ base::Result<ChunkSet> FilterChunks(const IndexView& view, const SearchRequest& 
       languages[static_cast<uint8_t>(source::Language::kTsx)] = true;
     }
   }
+  const std::vector<source::PathFilter> filters(request.path_globs.begin(),
+                                                request.path_globs.end());
   const auto passes = [&](const format::FileEntry& file) {
     if (!languages[file.language]) return false;
     if (!folder.empty() &&
         !(file.path.starts_with(folder) && file.path.substr(folder.size()).starts_with('/'))) {
       return false;
     }
-    return request.path_globs.empty() ||
-           std::any_of(
-               request.path_globs.begin(), request.path_globs.end(),
-               [&](const std::string& glob) { return source::PathMatches(glob, file.path); });
+    return filters.empty() ||
+           std::any_of(filters.begin(), filters.end(),
+                       [&](const source::PathFilter& filter) { return filter.Matches(file.path); });
   };
   ChunkSet chunks;
   for (const SegmentDocuments& documents : view.segments())

@@ -28,9 +28,7 @@ std::optional<std::string> Environment(const char* name) {
   return std::string(value);
 }
 
-std::string HomeDirectory() {
-  return Environment("HOME").value_or("/");
-}
+std::string HomeDirectory() { return Environment("HOME").value_or("/"); }
 
 MemoryUse CurrentMemoryUse() {
   MemoryUse use;
