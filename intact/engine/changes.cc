@@ -15,9 +15,8 @@ constexpr size_t kWindowFiles = 256;
 constexpr uint64_t kWindowBytes = uint64_t{4} << 20;
 
 bool IsSame(const format::FileEntry& file, const os::FileStat& stat) {
-  return (file.flags & format::kFileRacy) == 0 && file.size == stat.size &&
-         file.mtime_ns == stat.mtime_ns && file.ctime_ns == stat.ctime_ns &&
-         file.inode == stat.inode;
+  return file.size == stat.size && file.mtime_ns == stat.mtime_ns &&
+         file.ctime_ns == stat.ctime_ns && file.inode == stat.inode;
 }
 
 struct Known {
@@ -27,6 +26,25 @@ struct Known {
 };
 
 }  // namespace
+
+bool Describes(const IndexView& view, DocumentRef document, const IngestedFile& file) {
+  for (const SegmentDocuments& documents : view.segments()) {
+    if (documents.segment->id() != document.segment_id) continue;
+    const format::FileEntry entry = documents.catalog.file(document.file);
+    if (entry.skip_reason != static_cast<uint8_t>(file.verdict.reason)) return false;
+    if (entry.chunk_count != file.chunks.size()) return false;
+    for (uint32_t i = 0; i < entry.chunk_count; ++i) {
+      const format::ChunkEntry chunk = documents.catalog.chunk(entry.first_chunk + i);
+      const store::Segment* segment = view.snapshot().SegmentOf(chunk.row);
+      if (segment == nullptr || chunk.begin != file.chunks[i].chunk.begin ||
+          segment->keys()[chunk.row - segment->first_row()] != file.chunks[i].key) {
+        return false;
+      }
+    }
+    return true;
+  }
+  return false;
+}
 
 uint64_t TermsVersion() { return uint64_t{kTermsVersion} << 32 | model::kTokeniserVersion; }
 
@@ -50,8 +68,9 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
     }
     Known& entry = found->second;
     entry.is_seen = true;
-    if (is_outdated || !IsSame(entry.file, walked.stat)) {
-      changes.pending.push_back({&walked, entry.document});
+    const bool is_same = !is_outdated && IsSame(entry.file, walked.stat);
+    if (!is_same || (entry.file.flags & format::kFileRacy) != 0) {
+      changes.pending.push_back({&walked, entry.document, is_same});
       changes.pending_bytes += walked.stat.size;
     } else if (entry.file.skip_reason != 0) {
       ++changes.unchanged_skips[entry.file.skip_reason];

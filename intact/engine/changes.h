@@ -16,6 +16,9 @@ namespace intact::engine {
 struct PendingFile {
   const source::WalkedFile* walked = nullptr;
   std::optional<DocumentRef> older;  // Its document so far.
+  // Its stat is the document's, but was taken too soon after a change to be trusted: only its text
+  // can tell.
+  bool is_doubtful = false;
 };
 
 struct RemovedFile {
@@ -37,6 +40,9 @@ struct Changes {
 
 // Compares by stat alone. `view` may be null: no index yet. `walk` must outlive the result.
 Changes Compare(const IndexView* view, const source::WalkResult& walk);
+
+// Whether the document still says what the file says: the same chunks with the same keys.
+bool Describes(const IndexView& view, DocumentRef document, const IngestedFile& file);
 
 // The files from pending[begin] on that are read, chunked and embedded at once: a bound on the
 // memory of texts.

@@ -108,12 +108,14 @@ class Update {
     std::vector<IngestedFile> kept;
     for (size_t i = 0; i < ingested.size(); ++i) {
       IngestedFile& file = ingested[i];
-      const std::optional<DocumentRef>& older = changes_.pending[begin + i].older;
-      if (!file.status.ok()) {
-        if (!Dismiss(file, older)) continue;
-      }
+      const PendingFile& pending = changes_.pending[begin + i];
+      if (!file.status.ok() && !Dismiss(file, pending.older)) continue;
       report_.bytes_read += file.text.size();
-      if (older) writer_.Remove(*older);
+      if (pending.is_doubtful && Describes(writer_.view(), writer_.Resolve(*pending.older), file)) {
+        changes_.unchanged += file.verdict.is_in() ? 1 : 0;
+        continue;
+      }
+      if (pending.older) writer_.Remove(*pending.older);
       if (file.verdict.is_in()) ++report_.files_indexed;
       kept.push_back(std::move(file));
     }

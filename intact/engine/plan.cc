@@ -65,16 +65,24 @@ class Planner {
     }
   }
 
-  base::Status AddFile(const IngestedFile& file, bool is_known) {
+  base::Status AddFile(const IngestedFile& file, const PendingFile& pending) {
     if (!file.status.ok()) {
       plan_.problems.push_back({file.walked->path, file.status.message()});
+      return base::Ok();
+    }
+    if (pending.is_doubtful && Describes(*view_, *pending.older, file)) {
+      if (file.verdict.is_in()) {
+        rules_.Add("unchanged", "", 1, file.text.size());
+      } else {
+        rules_.AddSkipped(file.verdict.reason, "by content", 1, file.text.size());
+      }
       return base::Ok();
     }
     if (!file.verdict.is_in()) {
       rules_.AddSkipped(file.verdict.reason, file.verdict.rule, 1, file.text.size());
       return base::Ok();
     }
-    rules_.Add(is_known ? "changed" : "new", "", 1, file.text.size());
+    rules_.Add(pending.older ? "changed" : "new", "", 1, file.text.size());
     ++plan_.files_to_read;
     plan_.bytes_to_read += file.text.size();
     plan_.chunks += file.chunks.size();
@@ -125,7 +133,7 @@ base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& option
   for (size_t at = 0; at < changes.pending.size();) {
     const auto window = NextWindow(changes.pending, at);
     for (const IngestedFile& file : ingester.Run(window)) {
-      INTACT_RETURN_IF_ERROR(planner.AddFile(file, changes.pending[at++].older.has_value()));
+      INTACT_RETURN_IF_ERROR(planner.AddFile(file, changes.pending[at++]));
     }
   }
   return planner.Finish();
