@@ -79,7 +79,7 @@ std::string ResponseAsJson(const Arguments& arguments, const engine::Place& plac
   json.PathField("root", place.root).Field("query", *arguments.Positional(0));
   json.Field("mode", arguments.Text("mode").value_or("hybrid"));
   json.Field("version", response.version).Field("chunks_searched", response.chunks_searched);
-  json.Field("seconds", response.seconds);
+  json.Field("seconds", response.seconds).Field("is_unfinished", response.is_unfinished);
   json.Key("hits").BeginArray();
   for (const engine::SearchHit& hit : response.hits) {
     json.BeginObject();
@@ -145,6 +145,9 @@ int RunSearch(Context& context, const Arguments& arguments) {
   }
   place->exists = true;
   const auto searcher = engine::Searcher::Open(*place);
+  if (searcher.code() == base::Code::kNotFound) {
+    return ReportNoIndex(context, arguments.Positional(1).value_or("."));
+  }
   if (!searcher.ok()) return ReportFailure(context, searcher.status(), kExitFailed);
   engine::SearchRequest request{.query = *arguments.Positional(0), .mode = ModeFrom(arguments)};
   request.k = arguments.NumberOr("limit", kHitsDefault);

@@ -184,8 +184,7 @@ constexpr std::string_view kIndexDescription =
     "take "
     "files in again with !name), and when they are binary, generated, minified or too large; "
     "`intact explain FILE` says why. --hidden, --no-ignore and --max-file-size are remembered "
-    "until "
-    "they or --default-scope are given.\n\n"
+    "together until one of them or --default-scope is given.\n\n"
     "Ctrl-C finishes the batch at hand and keeps it; the next run goes on from there.";
 
 constexpr std::string_view kSearchDescription =

@@ -20,7 +20,7 @@ constexpr int kError = 2;
 constexpr int kWidthElsewhere = 80;
 
 int Main(std::span<char*> values) {
-  os::ReturnLargeBuffersAtOnce();
+  os::PrepareProcess();
   std::vector<std::string_view> words;
   for (const char* value : values) words.emplace_back(value);
   if (!words.empty()) words.erase(words.begin());

@@ -19,6 +19,14 @@ bool IsSame(const format::FileEntry& file, const os::FileStat& stat) {
          file.ctime_ns == stat.ctime_ns && file.inode == stat.inode;
 }
 
+// A file or folder that could not be looked at says nothing of what lies there.
+bool IsUnknown(const source::WalkResult& walk, std::string_view path) {
+  return std::any_of(walk.errors.begin(), walk.errors.end(), [&](const source::WalkError& error) {
+    return error.path == "." || error.path == path ||
+           (path.starts_with(error.path) && path.substr(error.path.size()).starts_with('/'));
+  });
+}
+
 struct Known {
   DocumentRef document;
   format::FileEntry file;
@@ -62,7 +70,7 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
   for (const source::WalkedFile& walked : walk.files) {
     const auto found = known.find(walked.path);
     if (found == known.end()) {
-      changes.pending.push_back({&walked, std::nullopt});
+      changes.pending.push_back({&walked, std::nullopt, false, false});
       changes.pending_bytes += walked.stat.size;
       continue;
     }
@@ -70,7 +78,7 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
     entry.is_seen = true;
     const bool is_same = !is_outdated && IsSame(entry.file, walked.stat);
     if (!is_same || (entry.file.flags & format::kFileRacy) != 0) {
-      changes.pending.push_back({&walked, entry.document, is_same});
+      changes.pending.push_back({&walked, entry.document, entry.file.skip_reason == 0, is_same});
       changes.pending_bytes += walked.stat.size;
     } else if (entry.file.skip_reason != 0) {
       ++changes.unchanged_skips[entry.file.skip_reason];
@@ -81,6 +89,10 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
   }
   for (const auto& [path, entry] : known) {
     if (entry.is_seen) continue;
+    if (IsUnknown(walk, path)) {
+      ++changes.kept;
+      continue;
+    }
     changes.removed.push_back(
         {entry.document, std::string(path), entry.file.size, entry.file.skip_reason == 0});
   }
@@ -118,7 +130,7 @@ std::vector<ReasonCount> ToReasonCounts(const std::map<uint8_t, uint64_t>& skipp
 
 base::Status CheckRoot(const Place& place, const IndexView& view) {
   const std::string& root = view.state().root;
-  if (root.empty() || root == place.root || place.store.starts_with(place.root + "/"))
+  if (root.empty() || root == place.root || place.store == LocalStore(place.root))
     return base::Ok();
   return base::InvalidArgument("the store " + place.store + " holds the index of " + root +
                                ", not of " + place.root + ": give another --store");

@@ -16,6 +16,7 @@ namespace intact::engine {
 struct PendingFile {
   const source::WalkedFile* walked = nullptr;
   std::optional<DocumentRef> older;  // Its document so far.
+  bool was_in = false;               // False when that was recorded as left out.
   // Its stat is the document's, but was taken too soon after a change to be trusted: only its text
   // can tell.
   bool is_doubtful = false;
@@ -31,7 +32,9 @@ struct RemovedFile {
 struct Changes {
   std::vector<PendingFile> pending;  // New or changed, in the order of the walk.
   std::vector<RemovedFile> removed;  // Gone, or no longer candidates.
-  uint64_t unchanged = 0;            // Of the files in the index.
+  // Documents of files that could not be looked at: they stay as they are.
+  uint64_t kept = 0;
+  uint64_t unchanged = 0;  // Of the files in the index.
   uint64_t unchanged_bytes = 0;
   uint64_t pending_bytes = 0;
   std::map<uint8_t, uint64_t> skipped;          // By the walk, by reason.

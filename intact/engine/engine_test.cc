@@ -352,6 +352,78 @@ TEST_F(EngineTest, OneStoreHoldsOneFolder) {
   EXPECT_THAT(report.status().message(), HasSubstr("another --store"));
 }
 
+// An index that is brought to new rules of chunking, stopped half way, must not take the rest for
+// done. The older rules are played by an older number in the state.
+TEST_F(EngineTest, AnInterruptedUpgradeIsFinishedByTheNextRun) {
+  std::mt19937 random(6);
+  for (int i = 0; i < 600; ++i)
+    Write("f" + std::to_string(i) + ".py", RandomFunction(random, "f" + std::to_string(i)));
+  Index();
+  {
+    auto store = store::Store::OpenWriter(os::RealFileSystem(), Where().store, {});
+    ASSERT_TRUE(store.ok());
+    auto state = format::IndexState::Parse((*store)->snapshot()->engine_state());
+    state->chunker_version = 0;
+    store::CommitRequest request;
+    request.engine_state = state->Encode();
+    ASSERT_TRUE((*store)->Commit(request).ok());
+  }
+  std::atomic<bool> stop{false};
+  IndexOptions options;
+  options.stop = &stop;
+  const auto first = UpdateIndex(Where(), options, [&](const IndexProgress&) { stop = true; });
+  ASSERT_TRUE(first->is_interrupted);
+  ASSERT_LT(first->files_indexed, 600u);
+  EXPECT_EQ(Index().files_indexed, 600u);
+  EXPECT_EQ(Index().files_indexed, 0u);
+}
+
+TEST_F(EngineTest, AStoreBelowAnotherFolderStaysThatOfItsOwn) {
+  Write("project/a.py", "def zebra():\n    return 1\n");
+  const std::string store = Root() + "/st";
+  ASSERT_TRUE(UpdateIndex(*Locate({.directory = Root() + "/project", .store = store}), {}).ok());
+  EXPECT_EQ(UpdateIndex(*Locate({.directory = Root(), .store = store}), {}).code(),
+            base::Code::kInvalidArgument);
+  const auto place = Locate({.directory = Root(), .store = store, .search_parents = true});
+  EXPECT_EQ(place->root, std::filesystem::canonical(Root() + "/project").string());
+}
+
+TEST_F(EngineTest, EqualScoresAreOrderedByPathWhateverCameFirst) {
+  for (int i = 9; i >= 0; --i) {
+    // One embedding, ten keys.
+    Write("f" + std::to_string(i) + ".txt",
+          "retry delay" + std::string(static_cast<size_t>(i), ' ') + "\n");
+    Index();
+  }
+  EXPECT_THAT(PathsOf({.query = "retry delay", .k = 3, .mode = SearchMode::kVector}),
+              ElementsAre("f0.txt", "f1.txt", "f2.txt"));
+}
+
+TEST_F(EngineTest, CountsOfWhatWasLeftOutDoNotGrow) {
+  Write("a.py", "def a():\n    return 1\n");
+  Write("data", std::string("\0\0\0", 3));
+  Index();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(CollectGarbage(Where(), false).ok());
+  const auto status = ReadStatus(Where());
+  ASSERT_THAT(status->skipped, SizeIs(1));
+  EXPECT_EQ(status->skipped[0].count, 1u);
+  EXPECT_EQ(status->chunks_embedded, 1u);
+  Write("a.py", std::string("\0\0\0", 3));
+  EXPECT_EQ(Index().files_removed, 1u);
+}
+
+TEST_F(EngineTest, AnIndexBeforeItsFirstBatchSaysItIsUnfinished) {
+  Write("a.py", "def a():\n    return 1\n");
+  std::atomic<bool> stop{true};
+  IndexOptions options;
+  options.stop = &stop;
+  ASSERT_TRUE(UpdateIndex(Where(), options)->is_interrupted);
+  const SearchResponse response = Search({.query = "a"});
+  EXPECT_TRUE(response.is_unfinished);
+  Index();
+  EXPECT_FALSE(Search({.query = "a"}).is_unfinished);
+}
+
 TEST_F(EngineTest, ScopeIsRememberedUntilAnotherIsGiven) {
   Write(".hidden.py", "def zebra():\n    return 1\n");
   Write("a.py", "def a():\n    return 1\n");

@@ -35,6 +35,7 @@ class Update {
         ingester_({place.root, model_identity, scope_.file_size_max, ThreadCount(options), true}) {}
 
   base::Result<IndexReport> Run() {
+    writer_.state().chunks_embedded = writer_.state().chunks_reused = 0;
     INTACT_ASSIGN_OR_RETURN(walk_, source::Walk(place_.root, ToWalkOptions(scope_, place_.store,
                                                                            ThreadCount(options_))));
     changes_ = Compare(&writer_.view(), walk_);
@@ -42,10 +43,11 @@ class Update {
       AddProblem(error.path, error.status.message());
     DescribeScope();
     for (const RemovedFile& removed : changes_.removed) {
-      if (IsBelowUnlisted(removed.path)) continue;
       writer_.Remove(removed.document);
       report_.files_removed += removed.was_in ? 1 : 0;
     }
+    // From its first moment an index says that it is unfinished, and of which folder.
+    if (writer_.view().state().root.empty()) INTACT_RETURN_IF_ERROR(Commit(true));
     INTACT_RETURN_IF_ERROR(ReadPending());
     INTACT_RETURN_IF_ERROR(CommitLast());
     FillReport();
@@ -59,19 +61,9 @@ class Update {
       report_.problems.push_back({path, message});
   }
 
-  // A folder that could not be listed says nothing of the files in it: they stay as they were.
-  bool IsBelowUnlisted(const std::string& path) const {
-    return std::any_of(walk_.errors.begin(), walk_.errors.end(),
-                       [&](const source::WalkError& error) {
-                         return error.path == "." || path.starts_with(error.path + "/");
-                       });
-  }
-
   void DescribeScope() {
     format::IndexState& state = writer_.state();
     state.root = place_.root;
-    state.chunker_version = source::kChunkerVersion;
-    state.tokeniser_version = TermsVersion();
     state.scope_flags = (scope_.include_hidden ? format::kScopeHidden : 0) |
                         (scope_.use_ignore_files ? 0 : format::kScopeNoIgnore);
     state.file_size_max = scope_.file_size_max;
@@ -109,38 +101,50 @@ class Update {
     for (size_t i = 0; i < ingested.size(); ++i) {
       IngestedFile& file = ingested[i];
       const PendingFile& pending = changes_.pending[begin + i];
-      if (!file.status.ok() && !Dismiss(file, pending.older)) continue;
+      if (!file.status.ok() && !Dismiss(file, pending)) continue;
       report_.bytes_read += file.text.size();
       if (pending.is_doubtful && Describes(writer_.view(), writer_.Resolve(*pending.older), file)) {
         changes_.unchanged += file.verdict.is_in() ? 1 : 0;
         continue;
       }
       if (pending.older) writer_.Remove(*pending.older);
-      if (file.verdict.is_in()) ++report_.files_indexed;
+      if (file.verdict.is_in()) {
+        ++report_.files_indexed;
+      } else if (pending.was_in) {
+        ++report_.files_removed;
+      }
       kept.push_back(std::move(file));
     }
     return writer_.Add(kept);
   }
 
   // Judges a file that could not be read. True when it is to be recorded as left out.
-  bool Dismiss(IngestedFile& file, const std::optional<DocumentRef>& older) {
+  bool Dismiss(IngestedFile& file, const PendingFile& pending) {
     switch (file.status.code()) {
       case base::Code::kNotFound:         // It vanished after the walk,
       case base::Code::kInvalidArgument:  // or is something else than a file now.
-        if (older) writer_.Remove(*older);
-        report_.files_removed += older ? 1 : 0;
+        if (pending.older) writer_.Remove(*pending.older);
+        report_.files_removed += pending.was_in ? 1 : 0;
         return false;
       case base::Code::kFull:
         file.verdict = {source::SkipReason::kTooLarge, file.status.message()};
         return true;
       default:
         AddProblem(file.walked->path, file.status.message());
+        kept_ += pending.older ? 1 : 0;
         return false;
     }
   }
 
   void DescribeRun(bool is_unfinished) {
     format::IndexState& state = writer_.state();
+    // Only when no document is left that older rules cut: else the next run must not take those for
+    // current.
+    const bool is_first = writer_.view().state().root.empty();
+    if (is_first || (!is_unfinished && kept_ + changes_.kept == 0)) {
+      state.chunker_version = source::kChunkerVersion;
+      state.tokeniser_version = TermsVersion();
+    }
     state.is_interrupted = is_unfinished;
     state.indexed_ns = os::RealClock().wall_ns();
     state.files_failed = report_.files_failed;
@@ -186,6 +190,7 @@ class Update {
   Ingester ingester_;
   source::WalkResult walk_;
   Changes changes_;
+  uint64_t kept_ = 0;  // Documents of files that could not be read.
   IndexReport report_;
 };
 

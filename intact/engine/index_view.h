@@ -62,6 +62,9 @@ class IndexView {
   std::vector<SegmentDocuments> segments_;
 };
 
+// ROOT/.intact/store, where `--local` keeps the store of a root.
+std::string LocalStore(const std::string& root);
+
 // The message of every "there is no index": what to run.
 base::Status NoIndex(const std::string& where);
 

@@ -10,10 +10,22 @@ namespace {
 
 constexpr char kLocalFolder[] = ".intact";
 
-bool HasStore(const std::string& store) { return os::StatPath(os::JoinPath(store, "SUPER")).ok(); }
+// A store that may not be looked at counts: whoever opens it reports why.
+bool HasStore(const std::string& store) {
+  return os::StatPath(os::JoinPath(store, "SUPER")).code() != base::Code::kNotFound;
+}
 
-std::string LocalStore(const std::string& root) {
-  return os::JoinPath(os::JoinPath(root, kLocalFolder), "store");
+// Absolute, with the links of what exists of it resolved: a walk compares it with canonical paths.
+std::string CanonicalStore(const std::string& path) {
+  const std::string absolute = os::AbsolutePath(path);
+  std::string missing;
+  for (std::string parent = absolute;; parent = os::ParentPath(parent)) {
+    const auto found = os::CanonicalPath(parent);
+    if (found.ok()) return missing.empty() ? *found : os::JoinPath(*found, missing);
+    if (parent == "/") return absolute;
+    const std::string name = parent.substr(parent.rfind('/') + 1);
+    missing = missing.empty() ? name : os::JoinPath(name, missing);
+  }
 }
 
 // NAME-HASH: readable, and unlike for unlike roots.
@@ -38,16 +50,16 @@ std::string SharedStore(const std::string& root) {
 }
 
 std::string ChooseStore(const std::string& root, const LocateOptions& options) {
-  if (options.store) return os::AbsolutePath(*options.store);
+  if (options.store) return CanonicalStore(*options.store);
   const std::string local = LocalStore(root);
-  return options.local || HasStore(local) ? local : SharedStore(root);
+  return options.local || HasStore(local) ? local : CanonicalStore(SharedStore(root));
 }
 
 // A store that was named by hand knows which folder it covers; the folder asked for may lie below
 // that. A store inside its folder may have moved with it, and damage is for whoever uses the store
 // to report.
 void UseRootOfStore(Place& place) {
-  if (!place.exists || place.store.starts_with(place.root + "/")) return;
+  if (!place.exists || place.store == LocalStore(place.root)) return;
   const auto view = IndexView::Open(place.store);
   if (!view.ok()) return;
   const std::string& root = (*view)->state().root;
@@ -58,6 +70,10 @@ void UseRootOfStore(Place& place) {
 }
 
 }  // namespace
+
+std::string LocalStore(const std::string& root) {
+  return os::JoinPath(os::JoinPath(root, kLocalFolder), "store");
+}
 
 base::Result<Place> Locate(const LocateOptions& options) {
   Place place;

@@ -53,7 +53,9 @@ class Planner {
 
   void AddWalk(const source::WalkResult& walk, const Changes& changes) {
     rules_.Add("unchanged", "", changes.unchanged, changes.unchanged_bytes);
-    for (const RemovedFile& removed : changes.removed) rules_.Add("removed", "", 1, removed.size);
+    for (const RemovedFile& removed : changes.removed) {
+      if (removed.was_in) rules_.Add("removed", "", 1, removed.size);
+    }
     for (const source::WalkedFile& skipped : walk.skipped) {
       rules_.AddSkipped(skipped.reason, skipped.rule, 1, skipped.stat.size);
     }

@@ -22,7 +22,9 @@ constexpr size_t kResultsMax = 10'000;
 // per result.
 constexpr size_t kCandidatesMin = 200;
 constexpr size_t kCandidatesPerResult = 4;
-constexpr uint64_t kFileReadMax = uint64_t{1} << 30;
+constexpr size_t kQuerySizeMax = size_t{64} << 10;
+// Scores that spread less than this are equal but for rounding.
+constexpr double kDeviationMin = 1e-6;
 
 struct ScoredChunk {
   ChunkRef chunk;
@@ -49,6 +51,11 @@ class SearcherImpl final : public Searcher {
   base::Result<SearchResponse> Search(const SearchRequest& request) const override {
     const int64_t begin_ns = os::RealClock().monotonic_ns();
     if (request.query.empty()) return base::InvalidArgument("the query is empty");
+    if (request.query.size() > kQuerySizeMax) {
+      return base::InvalidArgument("the query has " + std::to_string(request.query.size()) +
+                                   " bytes; at most " + std::to_string(kQuerySizeMax) +
+                                   " are taken");
+    }
     if (request.k < 1 || request.k > kResultsMax) {
       return base::InvalidArgument("k is " + std::to_string(request.k) + "; it must be 1 to " +
                                    std::to_string(kResultsMax));
@@ -56,14 +63,14 @@ class SearcherImpl final : public Searcher {
     INTACT_ASSIGN_OR_RETURN(const ChunkSet allowed, FilterChunks(*view_, request, folder_));
     SearchResponse response;
     response.version = view_->snapshot().version();
+    response.is_unfinished = view_->state().is_interrupted;
     for (const search::Bitmap& chunks : allowed) response.chunks_searched += chunks.Count();
     INTACT_ASSIGN_OR_RETURN(const std::vector<search::Candidate> ranked,
                             request.mode == SearchMode::kVector ? RankByVector(request, allowed)
                             : request.mode == SearchMode::kText ? RankByText(request, allowed)
                                                                 : RankByAll(request, allowed));
-    std::unordered_map<std::string, std::string> texts;  // By path, for this response.
     for (size_t i = 0; i < std::min(request.k, ranked.size()); ++i) {
-      response.hits.push_back(MakeHit(ranked[i], request, texts));
+      INTACT_ASSIGN_OR_RETURN(response.hits.emplace_back(), MakeHit(ranked[i], request));
     }
     response.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
     return response;
@@ -216,7 +223,7 @@ class SearcherImpl final : public Searcher {
       }
       search::Candidate candidate = MakeCandidate(ref);
       const auto standard = [](double value, double mean, double deviation) {
-        return deviation > 0 ? (value - mean) / deviation : 0.0;
+        return deviation > kDeviationMin ? (value - mean) / deviation : 0.0;
       };
       candidate.values[IndexOf(search::SignalId::kVector)] =
           standard(*similarity, top.mean, top.deviation);
@@ -282,8 +289,8 @@ class SearcherImpl final : public Searcher {
     }
   }
 
-  SearchHit MakeHit(const search::Candidate& candidate, const SearchRequest& request,
-                    std::unordered_map<std::string, std::string>& texts) const {
+  base::Result<SearchHit> MakeHit(const search::Candidate& candidate,
+                                  const SearchRequest& request) const {
     const format::ChunkEntry chunk = ChunkOf(candidate);
     const format::FileEntry file = FileOf(candidate);
     SearchHit hit;
@@ -293,7 +300,7 @@ class SearcherImpl final : public Searcher {
     hit.language = source::LanguageName(static_cast<source::Language>(file.language));
     hit.symbol = chunk.symbol;
     hit.score = candidate.score;
-    ReadText(hit, chunk, texts);
+    INTACT_RETURN_IF_ERROR(ReadText(hit, chunk));
     if (!request.explain_score) return hit;
     for (const search::SignalRow& signal : search::Signals()) {
       const double value = candidate.values[IndexOf(signal.id)];
@@ -307,22 +314,17 @@ class SearcherImpl final : public Searcher {
   }
 
   // The chunk's text from its file, if it still is the text that was embedded.
-  void ReadText(SearchHit& hit, const format::ChunkEntry& chunk,
-                std::unordered_map<std::string, std::string>& texts) const {
-    auto [text, is_new] = texts.try_emplace(hit.path);
-    if (is_new) {
-      auto content = os::ReadRegularFile(os::JoinPath(root_, hit.path), kFileReadMax);
-      if (content.ok()) text->second = std::move(content->text);
-    }
-    const store::Segment* segment = view_->snapshot().SegmentOf(chunk.row);
+  base::Status ReadText(SearchHit& hit, const format::ChunkEntry& chunk) const {
     hit.is_stale = true;
-    if (segment == nullptr || chunk.end > text->second.size()) return;
-    const std::string_view now =
-        std::string_view(text->second).substr(chunk.begin, chunk.end - chunk.begin);
-    if (ChunkKey(embedder_->identity(), now) != segment->keys()[chunk.row - segment->first_row()])
-      return;
+    const store::Segment* segment = view_->snapshot().SegmentOf(chunk.row);
+    if (segment == nullptr) return base::Ok();  // Verify reports such a chunk.
+    INTACT_RETURN_IF_ERROR(segment->CheckKeys());
+    auto text = os::ReadRegularFileRange(os::JoinPath(root_, hit.path), chunk.begin, chunk.end);
+    const base::Digest& key = segment->keys()[chunk.row - segment->first_row()];
+    if (!text.ok() || ChunkKey(embedder_->identity(), *text) != key) return base::Ok();
     hit.is_stale = false;
-    hit.text = now;
+    hit.text = std::move(text).value();
+    return base::Ok();
   }
 
   std::shared_ptr<const IndexView> view_;
@@ -338,6 +340,8 @@ class SearcherImpl final : public Searcher {
 base::Result<std::unique_ptr<Searcher>> Searcher::Open(const Place& place) {
   if (!place.exists) return NoIndex(place.root);
   INTACT_ASSIGN_OR_RETURN(std::shared_ptr<const IndexView> view, IndexView::Open(place.store));
+  if (view->state().root.empty())
+    return NoIndex(place.root);  // Its first run was killed at its start.
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<embed::Embedder> embedder, embed::OpenLocalEmbedder());
   if (view->snapshot().spec().model != embedder->identity()) {
     return base::InvalidArgument("the index at " + place.store + " was made with the model " +

@@ -52,6 +52,7 @@ struct SearchResponse {
   std::vector<SearchHit> hits;   // Best first; ties by path and line.
   uint64_t version = 0;          // Of the store that was searched.
   uint64_t chunks_searched = 0;  // That passed the filters.
+  bool is_unfinished = false;    // The index's last run did not see every file.
   double seconds = 0;
 };
 
@@ -62,7 +63,8 @@ class Searcher {
   // kNotFound when the place has no store, kInvalidArgument when its model is not the one at hand.
   static base::Result<std::unique_ptr<Searcher>> Open(const Place& place);
 
-  // kInvalidArgument for an empty query, k out of range, or an unknown language.
+  // kInvalidArgument for an empty query or one of over 64 KiB, k out of range, or an unknown
+  // language.
   virtual base::Result<SearchResponse> Search(const SearchRequest& request) const = 0;
 };
 

@@ -9,6 +9,7 @@ namespace intact::engine {
 namespace {
 
 constexpr uint32_t kBatchChunks = 4096;
+constexpr uint32_t kBatchFiles = 16'384;
 constexpr uint64_t kSealedChunks = 65'536;
 constexpr size_t kMergeFanout = 8;
 constexpr uint64_t kMergeLadder[] = {16'384, 2048, 256, 32};
@@ -35,9 +36,15 @@ base::Result<std::unique_ptr<IndexWriter>> IndexWriter::Make(store::Store& store
   INTACT_ASSIGN_OR_RETURN(writer->view_, IndexView::Load(store.snapshot()));
   format::IndexState& state = writer->state_;
   state = writer->view_->state();
-  state.files = state.chunks = state.source_bytes = state.chunks_embedded = state.chunks_reused = 0;
+  state.files = state.chunks = state.source_bytes = 0;
   writer->view_->ForEachLiveFile(
       [&](size_t, uint32_t, const format::FileEntry& file) { writer->CountDocument(file, true); });
+  // The stored counts hold both parts; `state()` holds the walk's.
+  for (const auto& [reason, count] : writer->content_skips_) {
+    uint64_t& total = state.skipped[reason];
+    total -= std::min(total, count);
+  }
+  std::erase_if(state.skipped, [](const auto& entry) { return entry.second == 0; });
   return writer;
 }
 
@@ -62,7 +69,9 @@ format::IndexState IndexWriter::StateToCommit() const {
   return state;
 }
 
-bool IndexWriter::IsFull() const { return catalog_.chunk_count() >= kBatchChunks; }
+bool IndexWriter::IsFull() const {
+  return catalog_.chunk_count() >= kBatchChunks || catalog_.file_count() >= kBatchFiles;
+}
 
 base::Result<store::RowId> IndexWriter::RowOf(const base::Digest& key) const {
   if (const auto found = new_rows_.find(key); found != new_rows_.end()) {

@@ -55,7 +55,8 @@ void ReleaseFreeMemory() {
 #endif
 }
 
-void ReturnLargeBuffersAtOnce() {
+void PrepareProcess() {
+  std::signal(SIGXFSZ, SIG_IGN);
 #if defined(__GLIBC__)
   constexpr int kLargeBytes = 256 * 1024;
   mallopt(M_MMAP_THRESHOLD, kLargeBytes);  // Setting it also ends its growth.

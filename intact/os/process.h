@@ -23,10 +23,11 @@ struct MemoryUse {
 MemoryUse CurrentMemoryUse();
 // Hands freed heap back to the kernel.
 void ReleaseFreeMemory();
-// Gives every large buffer pages of its own, which go back when it is freed; without it the
-// allocator learns to keep them, and a run's peak becomes its lasting size. Call once, early in
-// main.
-void ReturnLargeBuffersAtOnce();
+// What a program of ours wants of its process; call once, early in main. Every large buffer gets
+// pages of its own, which go back when it is freed: without that the allocator learns to keep them,
+// and a run's peak becomes its lasting size. A limit on the size of files becomes an error of the
+// write instead of the process's end.
+void PrepareProcess();
 
 unsigned ProcessorCount();
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "intact/os/file.h"
@@ -15,11 +16,12 @@ namespace {
 using base::Result;
 using base::Status;
 
-// Reads until `size` bytes are there or the file ends; returns how many came, or -1 with errno set.
-ssize_t ReadUpTo(int fd, char* target, size_t size) {
+// Reads from `offset` until `size` bytes are there or the file ends; returns how many came, or -1
+// with errno set.
+ssize_t ReadUpTo(int fd, uint64_t offset, char* target, size_t size) {
   size_t total = 0;
   while (total < size) {
-    const ssize_t got = pread(fd, target + total, size - total, static_cast<off_t>(total));
+    const ssize_t got = pread(fd, target + total, size - total, static_cast<off_t>(offset + total));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return -1;
     if (got == 0) break;
@@ -42,7 +44,7 @@ Result<FileContent> ReadOnce(int fd, const std::string& path, uint64_t size_max)
   }
   FileContent content;
   content.text.resize(size + 1);  // One more, to see growth.
-  const ssize_t got = ReadUpTo(fd, content.text.data(), content.text.size());
+  const ssize_t got = ReadUpTo(fd, 0, content.text.data(), content.text.size());
   if (got < 0) return ErrnoStatus(errno, "read", path);
   content.text.resize(static_cast<size_t>(got));
 
@@ -56,9 +58,8 @@ Result<FileContent> ReadOnce(int fd, const std::string& path, uint64_t size_max)
   return content;
 }
 
-}  // namespace
-
-Result<FileContent> ReadRegularFile(const std::string& path, uint64_t size_max) {
+// A descriptor of a regular file, or of something that merely opened like one.
+Result<int> OpenRegular(const std::string& path) {
   int fd = -1;
   do {
     // Without O_NONBLOCK a pipe that took the file's name would be waited for.
@@ -71,10 +72,40 @@ Result<FileContent> ReadRegularFile(const std::string& path, uint64_t size_max) 
     }
     return ErrnoStatus(errno, "open", path);
   }
+  return fd;
+}
+
+}  // namespace
+
+Result<FileContent> ReadRegularFile(const std::string& path, uint64_t size_max) {
+  INTACT_ASSIGN_OR_RETURN(const int fd, OpenRegular(path));
   Result<FileContent> content = ReadOnce(fd, path, size_max);
   if (content.code() == base::Code::kUnavailable) content = ReadOnce(fd, path, size_max);
   close(fd);
   return content;
+}
+
+Result<std::string> ReadRegularFileRange(const std::string& path, uint64_t begin, uint64_t end) {
+  INTACT_ASSIGN_OR_RETURN(const int fd, OpenRegular(path));
+  struct stat info {};
+  Result<std::string> text = std::string();
+  if (fstat(fd, &info) != 0) {
+    text = ErrnoStatus(errno, "stat", path);
+  } else if (!S_ISREG(info.st_mode)) {
+    text = base::InvalidArgument("cannot read " + path + ": it is not a regular file");
+  } else {
+    const auto size = static_cast<uint64_t>(info.st_size);
+    const uint64_t stop = std::min(end, size);
+    text->resize(begin < stop ? stop - begin : 0);
+    const ssize_t got = ReadUpTo(fd, begin, text->data(), text->size());
+    if (got < 0) {
+      text = ErrnoStatus(errno, "read", path);
+    } else {
+      text->resize(static_cast<size_t>(got));
+    }
+  }
+  close(fd);
+  return text;
 }
 
 }  // namespace intact::os

@@ -20,4 +20,9 @@ struct FileContent {
 // it was read, twice in a row.
 base::Result<FileContent> ReadRegularFile(const std::string& path, uint64_t size_max);
 
+// The bytes [begin, end) of a regular file; fewer where the file ends before. Errors as above; what
+// changes meanwhile is not noticed.
+base::Result<std::string> ReadRegularFileRange(const std::string& path, uint64_t begin,
+                                               uint64_t end);
+
 }  // namespace intact::os

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -14,7 +15,11 @@ void ParallelFor(size_t count, unsigned thread_count, const std::function<void(s
   };
   const size_t wanted = std::min<size_t>(thread_count, count);
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < wanted; ++i) threads.emplace_back(work);
+  try {
+    for (size_t i = 1; i < wanted; ++i) threads.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those there are do the work.
+  }
   work();
   for (std::thread& thread : threads) thread.join();
 }

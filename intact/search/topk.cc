@@ -162,21 +162,19 @@ base::Result<TopKResult> ExactTopK(const VectorSource& source, std::span<const f
 
   const simd::Kernels& kernels = simd::BestKernels();
   std::vector<float> vector(query.size());
-  // A heap whose front is the worst of the best k.
+  LargestK best(k);
   for (const Candidate& candidate : scan.Survivors()) {
-    const bool is_full = result.hits.size() == k;
-    if (is_full && candidate.upper < static_cast<double>(result.hits.front().score)) break;
+    if (candidate.upper < best.worst()) break;
     INTACT_RETURN_IF_ERROR(source.ReadVector(candidate.id, vector));
     ++result.rows_scored;
-    const VectorHit hit{candidate.id, kernels.dot_f32(query.data(), vector.data(), query.size())};
-    if (std::isnan(hit.score) || (is_full && !IsBetter(hit, result.hits.front()))) continue;
-    if (is_full) {
-      std::pop_heap(result.hits.begin(), result.hits.end(), IsBetter);
-      result.hits.pop_back();
-    }
-    result.hits.push_back(hit);
-    std::push_heap(result.hits.begin(), result.hits.end(), IsBetter);
+    const float score = kernels.dot_f32(query.data(), vector.data(), query.size());
+    if (std::isnan(score) || static_cast<double>(score) < best.worst()) continue;
+    best.Offer(static_cast<double>(score));
+    result.hits.push_back({candidate.id, score});
   }
+  std::erase_if(result.hits, [&](const VectorHit& hit) {
+    return static_cast<double>(hit.score) < best.worst();
+  });
   std::sort(result.hits.begin(), result.hits.end(), IsBetter);
   return result;
 }

@@ -20,9 +20,11 @@ struct VectorHit {
 };
 
 struct TopKResult {
-  std::vector<VectorHit> hits;  // Score descending, then id ascending.
-  uint64_t rows_scanned = 0;    // Codes read.
-  uint64_t rows_scored = 0;     // Exact vectors read: what the bound could not rule out.
+  // Score descending, then id ascending. All rows that tie with the k-th score are here, so more
+  // than k are possible: a caller may order ties by more than the id.
+  std::vector<VectorHit> hits;
+  uint64_t rows_scanned = 0;  // Codes read.
+  uint64_t rows_scored = 0;   // Exact vectors read: what the bound could not rule out.
   // Mean and standard deviation of the scores over all rows scanned, from the codes (approximate).
   double mean = 0;
   double deviation = 0;

@@ -50,7 +50,9 @@ class ArraySource final : public VectorSource {
     }
     std::stable_sort(hits.begin(), hits.end(),
                      [](const VectorHit& a, const VectorHit& b) { return a.score > b.score; });
-    hits.resize(std::min(k, hits.size()));
+    size_t count = std::min(k, hits.size());
+    while (count > 0 && count < hits.size() && hits[count].score == hits[count - 1].score) ++count;
+    hits.resize(count);
     return hits;
   }
 

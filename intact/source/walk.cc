@@ -102,7 +102,15 @@ class Walker {
       AddError(task.folder, entries.status());
       return found;
     }
+    const size_t error_count = result_.errors.size();
     const auto rules = judge_.Enter(task.rules, task.folder, *entries, result_.errors);
+    if (result_.errors.size() > error_count) {
+      // What the rules would have kept out must not come in.
+      AddError(task.folder,
+               base::Unavailable("left as it was, because its ignore rules cannot be read: make "
+                                 "them readable, or use --no-ignore"));
+      return found;
+    }
     for (const os::NamedEntry& entry : *entries) {
       AddEntry(*folder, task, entry, rules, self, found);
     }

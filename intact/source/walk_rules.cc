@@ -8,11 +8,17 @@
 namespace intact::source {
 namespace {
 
-bool Has(const std::vector<os::NamedEntry>& entries, std::string_view name) {
+const os::NamedEntry* Find(const std::vector<os::NamedEntry>& entries, std::string_view name) {
   const auto found = std::lower_bound(
       entries.begin(), entries.end(), name,
       [](const os::NamedEntry& entry, std::string_view wanted) { return entry.name < wanted; });
-  return found != entries.end() && found->name == name;
+  return found != entries.end() && found->name == name ? &*found : nullptr;
+}
+
+// Git reads its rules from files alone: a folder or link of that name is none.
+bool HasFile(const std::vector<os::NamedEntry>& entries, std::string_view name) {
+  const os::NamedEntry* entry = Find(entries, name);
+  return entry != nullptr && entry->kind == os::EntryKind::kFile;
 }
 
 Verdict BuiltIn(const NameVerdict& verdict) {
@@ -83,9 +89,9 @@ std::shared_ptr<const FolderRules> Judge::Enter(const std::shared_ptr<const Fold
                                                 const std::vector<os::NamedEntry>& entries,
                                                 std::vector<WalkError>& errors) const {
   if (!options_.use_ignore_files) return parent;
-  const bool has_git = Has(entries, ".git");
-  const bool has_gitignore = Has(entries, ".gitignore");
-  const bool has_intactignore = Has(entries, ".intactignore");
+  const bool has_git = Find(entries, ".git") != nullptr;
+  const bool has_gitignore = HasFile(entries, ".gitignore");
+  const bool has_intactignore = HasFile(entries, ".intactignore");
   if (!has_git && !has_gitignore && !has_intactignore) return parent;
 
   auto rules = std::make_shared<FolderRules>(*parent);

@@ -218,14 +218,27 @@ TEST_F(WalkTest, AnUnreadableFolderIsAnErrorAndTheRestIsWalked) {
   EXPECT_EQ(result.files.size(), 1u);
 }
 
-TEST_F(WalkTest, AnIgnoreFileThatCannotBeReadIsAnError) {
+TEST_F(WalkTest, ALinkOrFolderInTheNameOfAnIgnoreFileIsNone) {
   Write("rules", "*.c\n");
   Write("a.c");
   ASSERT_EQ(symlink("rules", (folder_ / ".gitignore").c_str()), 0);  // As git: not through a link.
+  std::filesystem::create_directory(folder_ / ".intactignore");
   const WalkResult result = MustWalk();
-  ASSERT_EQ(result.errors.size(), 1u);
-  EXPECT_EQ(result.errors[0].path, ".gitignore");
+  EXPECT_TRUE(result.errors.empty());
   EXPECT_EQ(result.files.size(), 2u);
+}
+
+// What its rules would have kept out must not come in.
+TEST_F(WalkTest, AFolderWhoseIgnoreFileCannotBeReadIsNotEntered) {
+  Write("sub/.gitignore", std::string((1u << 20) + 1, '#'));
+  Write("sub/secret.c");
+  Write("a.c");
+  const WalkResult result = MustWalk();
+  ASSERT_EQ(result.errors.size(), 2u);
+  EXPECT_EQ(result.errors[0].path, "sub");
+  EXPECT_EQ(result.errors[1].path, "sub/.gitignore");
+  ASSERT_EQ(result.files.size(), 1u);
+  EXPECT_EQ(result.files[0].path, "a.c");
 }
 
 TEST_F(WalkTest, TheRootMustBeAFolder) {
