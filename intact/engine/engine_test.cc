@@ -435,6 +435,16 @@ TEST_F(EngineTest, ScopeIsRememberedUntilAnotherIsGiven) {
   EXPECT_EQ(Index(options).files, 1u);
 }
 
+TEST_F(EngineTest, AStoreOfAnotherModelIsRefusedWithTheRemedy) {
+  store::OpenOptions options;
+  options.create = true;
+  options.spec = store::CollectionSpec{.dimensions = 8, .model = "other/model@1"};
+  ASSERT_TRUE(store::Store::OpenWriter(os::RealFileSystem(), folder_ / "store", options).ok());
+  const auto report = UpdateIndex(Where(), {});
+  EXPECT_EQ(report.code(), base::Code::kInvalidArgument);
+  EXPECT_THAT(report.status().message(), HasSubstr("remove that folder"));
+}
+
 TEST_F(EngineTest, EmptyFolderAndMissingIndexAreClear) {
   EXPECT_EQ(Searcher::Open(Where()).code(), base::Code::kNotFound);
   EXPECT_EQ(ReadStatus(Where()).code(), base::Code::kNotFound);

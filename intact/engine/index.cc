@@ -202,6 +202,14 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
                           embed::OpenLocalEmbedder());
   INTACT_RETURN_IF_ERROR(PrepareFolder(place));
+  if (place.exists) {
+    // The store would refuse too, but does not know what to do about it. Other errors are its to
+    // report.
+    const auto snapshot = store::Store::OpenReadOnly(os::RealFileSystem(), place.store);
+    if (snapshot.ok()) {
+      INTACT_RETURN_IF_ERROR(CheckModel(**snapshot, place.store, embedder->identity()));
+    }
+  }
   store::OpenOptions open;
   open.create = true;
   open.spec =

@@ -73,6 +73,16 @@ base::Status NoIndex(const std::string& where) {
                         ": run `intact index` in the folder to search");
 }
 
+base::Status CheckModel(const store::Snapshot& snapshot, const std::string& store,
+                        const std::string& model_identity) {
+  const std::string& model = snapshot.spec().model;
+  if (model == model_identity) return base::Ok();
+  return base::InvalidArgument(
+      "the index at " + store + " was made with the model " + model + ", and this program has " +
+      model_identity +
+      ": remove that folder and run `intact index` again, or name another with --store");
+}
+
 source::WalkOptions ToWalkOptions(const ScopeOptions& scope, const std::string& store,
                                   unsigned thread_count) {
   source::WalkOptions options;

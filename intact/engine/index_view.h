@@ -68,6 +68,11 @@ std::string LocalStore(const std::string& root);
 // The message of every "there is no index": what to run.
 base::Status NoIndex(const std::string& where);
 
+// kInvalidArgument, with the remedy, when the store was made with another model than
+// `model_identity`.
+base::Status CheckModel(const store::Snapshot& snapshot, const std::string& store,
+                        const std::string& model_identity);
+
 // Scope options as the walk takes them; the store's folder is left out.
 struct ScopeOptions;
 source::WalkOptions ToWalkOptions(const ScopeOptions& scope, const std::string& store,

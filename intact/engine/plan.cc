@@ -121,6 +121,7 @@ base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& option
   std::shared_ptr<const IndexView> view;
   if (place.exists) {
     INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));
+    INTACT_RETURN_IF_ERROR(CheckModel(view->snapshot(), place.store, embedder->identity()));
     INTACT_RETURN_IF_ERROR(CheckRoot(place, *view));
   }
   const ScopeOptions scope = ChooseScope(options.scope, view.get());

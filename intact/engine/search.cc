@@ -343,12 +343,7 @@ base::Result<std::unique_ptr<Searcher>> Searcher::Open(const Place& place) {
   if (view->state().root.empty())
     return NoIndex(place.root);  // Its first run was killed at its start.
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<embed::Embedder> embedder, embed::OpenLocalEmbedder());
-  if (view->snapshot().spec().model != embedder->identity()) {
-    return base::InvalidArgument("the index at " + place.store + " was made with the model " +
-                                 view->snapshot().spec().model + ", and this program has " +
-                                 embedder->identity() +
-                                 ": remove that folder and run `intact index` again");
-  }
+  INTACT_RETURN_IF_ERROR(CheckModel(view->snapshot(), place.store, embedder->identity()));
   return std::unique_ptr<Searcher>(
       std::make_unique<SearcherImpl>(std::move(view), std::move(embedder), place));
 }
