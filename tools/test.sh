@@ -61,9 +61,9 @@ step "setup" tools/setup.sh test
 step "format, tidy, layers" tools/check.sh --static
 step "dev: build, warnings as errors" tools/build.sh dev
 tests_of dev
-step "clang: build with thread-safety analysis" tools/build.sh clang
-tests_of clang --label-regex '^unit$'
-step "asan: build with AddressSanitizer and UndefinedBehaviorSanitizer" tools/build.sh asan
+# By clang, so that the second compiler, its warnings and its thread-safety analysis come with it.
+step "asan: build by clang with AddressSanitizer, UndefinedBehaviorSanitizer, thread-safety analysis" \
+  tools/build.sh asan
 tests_of asan
 step "tsan: build with ThreadSanitizer" tools/build.sh tsan
 # The store's exhaustive crash and damage runs have one thread, and say nothing here for all their time.

@@ -41,18 +41,24 @@ std::string StoreName(const std::string& root) {
   return name + "-" + base::DigestOf(root).ToHex().substr(0, 16);
 }
 
-std::string SharedStore(const std::string& root) {
-  const std::optional<std::string> data_home = os::Environment("XDG_DATA_HOME");
-  const std::string home = data_home && data_home->front() == '/'
-                               ? *data_home
-                               : os::JoinPath(os::HomeDirectory(), ".local/share");
-  return os::JoinPath(os::JoinPath(home, "intact/stores"), StoreName(root));
+base::Result<std::string> SharedStore(const std::string& root) {
+  std::optional<std::string> data_home = os::Environment("XDG_DATA_HOME");
+  if (!data_home || data_home->front() != '/') {
+    const std::optional<std::string> home = os::Environment("HOME");
+    if (!home) {
+      return base::InvalidArgument(
+          "neither HOME nor XDG_DATA_HOME is set: say where the index lives with --store PATH");
+    }
+    data_home = os::JoinPath(*home, ".local/share");
+  }
+  return CanonicalStore(os::JoinPath(os::JoinPath(*data_home, "intact/stores"), StoreName(root)));
 }
 
-std::string ChooseStore(const std::string& root, const LocateOptions& options) {
+base::Result<std::string> ChooseStore(const std::string& root, const LocateOptions& options) {
   if (options.store) return CanonicalStore(*options.store);
-  const std::string local = LocalStore(root);
-  return options.local || HasStore(local) ? local : CanonicalStore(SharedStore(root));
+  std::string local = LocalStore(root);
+  if (options.local || HasStore(local)) return local;
+  return SharedStore(root);
 }
 
 // A store that was named by hand knows which folder it covers; the folder asked for may lie below
@@ -82,7 +88,7 @@ base::Result<Place> Locate(const LocateOptions& options) {
   if (stat.kind != os::EntryKind::kDirectory) {
     return base::InvalidArgument(options.directory + " is not a folder");
   }
-  place.store = ChooseStore(place.root, options);
+  INTACT_ASSIGN_OR_RETURN(place.store, ChooseStore(place.root, options));
   place.exists = HasStore(place.store);
   if (!options.search_parents || options.local) return place;
   if (options.store) {
@@ -92,7 +98,7 @@ base::Result<Place> Locate(const LocateOptions& options) {
   if (place.exists) return place;
   for (std::string parent = place.root; parent != "/";) {
     parent = os::ParentPath(parent);
-    const std::string store = ChooseStore(parent, options);
+    INTACT_ASSIGN_OR_RETURN(const std::string store, ChooseStore(parent, options));
     if (!HasStore(store)) continue;
     const size_t prefix = parent == "/" ? 1 : parent.size() + 1;
     return Place{parent, store, place.root.substr(prefix), true};

@@ -29,8 +29,9 @@ struct LocateOptions {
   bool search_parents = false;
 };
 
-// Finds the place of `directory`, which must be a folder (kNotFound, kInvalidArgument). The order:
-// `store`; ROOT/.intact when it exists or `local` is set; else
+// Finds the place of `directory`, which must be a folder (kNotFound, kInvalidArgument; the
+// latter also when the user's data folder is needed and the environment does not say where it is).
+// The order: `store`; ROOT/.intact when it exists or `local` is set; else
 // $XDG_DATA_HOME/intact/stores/NAME-HASH (data home
 // ~/.local/share by default), one folder per root. Creates nothing.
 base::Result<Place> Locate(const LocateOptions& options);
