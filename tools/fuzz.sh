@@ -17,7 +17,7 @@ for target in build/fuzz/bin/*_fuzz; do
   printf '== %s, %s s\n' "$name" "$seconds"
   "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
     -verbosity=0 -artifact_prefix="build/fuzz/" "$corpus" "${seeds[@]}" 2>&1 |
-    { grep -v -E '^(INFO|stat::(peak|slowest|new))' || true; }
+    { grep -v -E '^(INFO|stat::(peak|slowest|new)|######|")' || true; }
   count=$((count + 1))
 done
 echo "$count fuzz targets, no crash"

@@ -9,7 +9,7 @@ namespace {
 
 // A change sets the ctime, which advances in steps of the kernel's tick, at most 10 ms; a change
 // within it may leave no trace.
-constexpr int64_t kRacyWindow_ns = 20'000'000;
+constexpr int64_t kRacyWindowNs = 20'000'000;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ IngestedFile Ingester::IngestOne(const source::WalkedFile& walked, Worker& worke
   }
   file.text = std::move(content->text);
   file.stat = content->stat;
-  file.is_racy = file.stat.ctime_ns + kRacyWindow_ns > read_ns;
+  file.is_racy = file.stat.ctime_ns + kRacyWindowNs > read_ns;
   file.language = source::DetectLanguage(walked.path, file.text);
   file.verdict = source::ClassifyContent(walked.path, file.text);
   if (!file.verdict.is_in()) return file;

@@ -17,7 +17,7 @@ bool HasStore(const std::string& store) {
 
 // Absolute, with the links of what exists of it resolved: a walk compares it with canonical paths.
 std::string CanonicalStore(const std::string& path) {
-  const std::string absolute = os::AbsolutePath(path);
+  std::string absolute = os::AbsolutePath(path);
   std::string missing;
   for (std::string parent = absolute;; parent = os::ParentPath(parent)) {
     const auto found = os::CanonicalPath(parent);

@@ -15,8 +15,10 @@ __asm__(
     ".balign 64\n"
     ".popsection\n");
 
+// NOLINTBEGIN(readability-identifier-naming): names of the assembler.
 extern "C" const std::byte intact_builtin_model_begin[];
 extern "C" const std::byte intact_builtin_model_end[];
+// NOLINTEND(readability-identifier-naming)
 
 namespace intact::model {
 

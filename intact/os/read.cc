@@ -14,7 +14,6 @@ namespace intact::os {
 namespace {
 
 using base::Result;
-using base::Status;
 
 // Reads from `offset` until `size` bytes are there or the file ends; returns how many came, or -1
 // with errno set.

@@ -18,12 +18,12 @@ constexpr std::array<SignalRow, kSignalCount> kSignals = {{
     {SignalId::kAside, "aside", -1.2},
 }};
 
-constexpr size_t kIndexOf(SignalId id) { return static_cast<size_t>(id); }
+constexpr size_t IndexOf(SignalId id) { return static_cast<size_t>(id); }
 
 double Score(const Candidate& candidate) {
   double score = 0;
   for (const SignalRow& signal : kSignals)
-    score += signal.weight * candidate.values[kIndexOf(signal.id)];
+    score += signal.weight * candidate.values[IndexOf(signal.id)];
   return score;
 }
 
@@ -41,7 +41,7 @@ void FillSameFile(std::vector<Candidate>& candidates) {
   for (size_t i = 0; i < candidates.size(); ++i) {
     const auto found = counts.find(candidates[i].file);
     const int others = found == counts.end() ? 0 : found->second - (i < kBest ? 1 : 0);
-    candidates[i].values[kIndexOf(SignalId::kSameFile)] = std::log2(1.0 + others);
+    candidates[i].values[IndexOf(SignalId::kSameFile)] = std::log2(1.0 + others);
   }
 }
 
@@ -65,7 +65,7 @@ void Rank(std::vector<Candidate>& candidates) {
   std::unordered_map<uint64_t, int> better;
   for (Candidate& candidate : candidates) {
     const int count = better[candidate.file]++;
-    candidate.values[kIndexOf(SignalId::kFileShare)] = std::max(0, count - 1);
+    candidate.values[IndexOf(SignalId::kFileShare)] = std::max(0, count - 1);
   }
   score_all();
 }

@@ -53,7 +53,7 @@ class Fence {
   // True for the fences themselves, too.
   bool Covers(std::string_view line) {
     const size_t indent = line.find_first_not_of(' ');
-    if (indent == std::string_view::npos || indent > 3) return size_ > 0;
+    if (indent > 3) return size_ > 0;  // npos too: a line of blanks.
     line.remove_prefix(indent);
     const char sign = line.front();
     const size_t size = std::min(line.find_first_not_of(sign), line.size());
@@ -77,12 +77,12 @@ class Fence {
 // `## Title ##`
 std::optional<Heading> HashHeading(std::string_view line, uint32_t number) {
   const size_t indent = line.find_first_not_of(' ');
-  if (indent == std::string_view::npos || indent > 3) return std::nullopt;
+  if (indent > 3) return std::nullopt;  // npos too: a line of blanks.
   line.remove_prefix(indent);
   const size_t level = std::min(line.find_first_not_of('#'), line.size());
   if (level == 0 || level > 6) return std::nullopt;
   line.remove_prefix(level);
-  if (!line.empty() && Trim(line.substr(0, 1)).size() > 0) return std::nullopt;  // "#tag"
+  if (!line.empty() && !Trim(line.substr(0, 1)).empty()) return std::nullopt;  // "#tag"
   line = Trim(line);
   while (line.ends_with('#')) line.remove_suffix(1);
   return Heading{number, static_cast<uint32_t>(level), Title(line)};

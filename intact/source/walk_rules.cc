@@ -116,7 +116,7 @@ Verdict Judge::JudgeEntry(const FolderRules& rules, std::string_view path, std::
   const bool is_folder = kind == os::EntryKind::kDirectory;
   // .git may also be a file, of a submodule or a linked work tree.
   const NameVerdict always = ClassifyFolderAlways(name);
-  if (always.reason == SkipReason::kVersionControl || (is_folder && always.rule.size() > 0)) {
+  if (always.reason == SkipReason::kVersionControl || (is_folder && !always.rule.empty())) {
     return BuiltIn(always);
   }
   if (is_folder && !options_.store_folders.empty()) {
