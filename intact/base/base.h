@@ -7,10 +7,11 @@
 // Includes only the standard library and, for digest.cc, libsodium. Under 2,000 lines by rule.
 #pragma once
 
-#include "intact/base/bytes.h"   // IWYU pragma: export
-#include "intact/base/check.h"   // IWYU pragma: export
-#include "intact/base/crc32c.h"  // IWYU pragma: export
-#include "intact/base/digest.h"  // IWYU pragma: export
-#include "intact/base/log.h"     // IWYU pragma: export
-#include "intact/base/mutex.h"   // IWYU pragma: export
-#include "intact/base/result.h"  // IWYU pragma: export
+#include "intact/base/bytes.h"    // IWYU pragma: export
+#include "intact/base/check.h"    // IWYU pragma: export
+#include "intact/base/crc32c.h"   // IWYU pragma: export
+#include "intact/base/digest.h"   // IWYU pragma: export
+#include "intact/base/element.h"  // IWYU pragma: export
+#include "intact/base/log.h"      // IWYU pragma: export
+#include "intact/base/mutex.h"    // IWYU pragma: export
+#include "intact/base/result.h"   // IWYU pragma: export
