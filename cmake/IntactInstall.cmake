@@ -21,7 +21,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/intactConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES
   ${PROJECT_BINARY_DIR}/intactConfig.cmake ${PROJECT_BINARY_DIR}/intactConfigVersion.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/FindSodium.cmake ${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindLz4.cmake ${PROJECT_SOURCE_DIR}/cmake/FindSodium.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake
   DESTINATION ${INTACT_PACKAGE_DIR})
 
 foreach(file LICENSE README.md CHANGELOG.md)

@@ -4,6 +4,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   target_compile_definitions(intact_simd PRIVATE INTACT_SIMD_X86)
   set_source_files_properties(${folder}/kernels_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mf16c")
   set_source_files_properties(${folder}/kernels_avx512.cc PROPERTIES COMPILE_OPTIONS
-    "-mavx512f;-mavx512bw;-mavx512vl;-mavx512vnni;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+    "-mavx512f;-mavx512bw;-mavx512vl;-mavx512vnni;$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>")
   # g++ 12 warns of its own intrinsics' undefined pass-through operands (GCC bug 105593).
 endif()

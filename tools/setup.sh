@@ -30,6 +30,7 @@ python3-wheel    -
 ca-certificates  /etc/ssl/certs/ca-certificates.crt
 libsodium-dev    /usr/include/sodium.h
 libzstd-dev      /usr/include/zstd.h
+liblz4-dev       /usr/include/lz4.h
 "
 needs_test="
 libgtest-dev     /usr/include/gtest/gtest.h

@@ -54,7 +54,10 @@ int RunVerify(Context& context, const Arguments& arguments) {
     PrintVerification(context.out, *place, *report);
   }
   if (report->problems.empty()) return kExitOk;
-  PrintNote(context, "To repair it, make the index anew: remove the store, then run intact index.");
+  PrintNote(context, report->is_collection
+                         ? "To repair it, remove the store and import its files again."
+                         : "To repair it, make the index anew: remove the store, then run intact "
+                           "index.");
   return kExitFailed;
 }
 

@@ -9,6 +9,8 @@ constexpr uint64_t kSecondsPerDay = 86400;
 
 constexpr std::string_view kColorChoices[] = {"auto", "always", "never"};
 constexpr std::string_view kModeChoices[] = {"hybrid", "vector", "text"};
+constexpr std::string_view kMetricChoices[] = {"cosine", "dot", "euclidean"};
+constexpr std::string_view kFormatChoices[] = {"npy", "f32", "jsonl", "arrow"};
 constexpr std::string_view kShellChoices[] = {"bash", "zsh", "fish"};
 
 // Flags of several commands.
@@ -154,6 +156,65 @@ constexpr Flag kGcFlags[] = {
     kHelp};
 constexpr Positional kDirectoryPositionals[] = {kDirectory};
 
+// import, export, stats
+constexpr Flag kCollection{.name = "store",
+                           .kind = FlagKind::kFolder,
+                           .value = "PATH",
+                           .help = "the folder that holds the collection"};
+constexpr Example kImportExamples[] = {
+    {"intact import vectors.npy --store ./vectors", "make a collection of the rows of a file"},
+    {"intact import part-*.jsonl --store ./vectors --model acme/embed-2",
+     "several files into one, with the name of the model that made them"},
+    {"intact import model__1024__37.f32 --store ./raw", "bare float32, dimensions in the name"},
+};
+constexpr Positional kImportPositionals[] = {
+    {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true, .is_repeatable = true}};
+constexpr Flag kImportFlags[] = {
+    {.name = "dimensions",
+     .letter = 'd',
+     .kind = FlagKind::kNumber,
+     .value = "D",
+     .help = "values per row; needed for .f32 files whose name does not say",
+     .least = 1,
+     .most = 65536},
+    {.name = "model",
+     .kind = FlagKind::kText,
+     .value = "NAME",
+     .help = "what made the vectors (default: that of the collection, or unknown)"},
+    {.name = "metric",
+     .kind = FlagKind::kChoice,
+     .help = "how vectors compare (default: that of the collection, or cosine)",
+     .choices = kMetricChoices},
+    kWait,
+    kCollection,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
+constexpr Example kExportExamples[] = {
+    {"intact export vectors.npy --store ./vectors", "all rows, in the order they first came"},
+    {"intact export - --format jsonl --store ./vectors | head", "to another program"},
+};
+constexpr Positional kExportPositionals[] = {
+    {.name = "OUT", .kind = PositionalKind::kFile, .is_required = true}};
+constexpr Flag kExportFlags[] = {
+    {.name = "format",
+     .kind = FlagKind::kChoice,
+     .help = "kind of file (default: by the ending of OUT)",
+     .choices = kFormatChoices},
+    {.name = "force", .letter = 'f', .help = "replace OUT when it exists"},
+    {.name = "vectors-only", .help = "leave out ids and metadata"},
+    kCollection,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
+constexpr Example kStatsExamples[] = {
+    {"intact stats --store ./vectors", "what a collection takes on disk, part by part"},
+    {"intact stats --json | jq .stored_percent", "one figure of this folder's index"},
+};
+constexpr Flag kStatsFlags[] = {kStore, kLocal, kJson, kColor, kHelp};
+
 // completion, help, man
 constexpr Example kCompletionExamples[] = {
     {"source <(intact completion bash)", "in bash, for this session"},
@@ -219,6 +280,33 @@ constexpr std::string_view kGcDescription =
     "uses any more. "
     "Until then they are kept, so that text that comes back costs nothing.";
 
+constexpr std::string_view kImportDescription =
+    "Takes the vectors of FILEs (.npy, .f32, .jsonl, Arrow IPC) into the collection at --store, "
+    "which is made when there is none. Bits are kept: float32 as it is, float16, bfloat16 and "
+    "float64 whose values all are float32 so that export gives them back; NaN and infinities too. "
+    "Ids and metadata come along from .jsonl and Arrow.\n\n"
+    "An id names one record. A row that is there already, with the same id, bits and metadata, is "
+    "skipped; one with other bits or metadata replaces the record, which keeps its place in the "
+    "order. Rows of files without ids are numbered from 0, on through all FILEs of the command, "
+    "and these numbers are their ids: importing the same files again changes nothing, importing "
+    "another file replaces row by row. All FILEs must have the same dimensions, the same element "
+    "type, and ids all or none; so must a collection that exists.\n\n"
+    "Rows are committed in batches. Ctrl-C finishes the batch at hand and keeps it; after that, or "
+    "after a crash, the same command goes on from there.";
+
+constexpr std::string_view kExportDescription =
+    "Writes all records of the collection at --store to OUT, in the order in which their ids first "
+    "came, each vector checked on the way. OUT is written under another name beside it, synced "
+    "and then renamed, so it is whole or not there; - is the standard output and needs "
+    "--format.\n\n"
+    "Vectors go out as the element type they came as. A kind of file that cannot hold the "
+    "elements, the ids or the metadata is refused.";
+
+constexpr std::string_view kStatsDescription =
+    "Shows what the store of DIR's index (the current folder by default), or the index or "
+    "collection at --store, takes on disk: vectors, search codes, keys, tables, records or "
+    "catalog and postings, overhead; in bytes and in percent of the vectors as float32.";
+
 constexpr std::string_view kCompletionDescription =
     "Prints a script that completes commands, flags and their values in bash, zsh or fish.";
 
@@ -269,6 +357,28 @@ constexpr Command kCommands[] = {
      .positionals = kDirectoryPositionals,
      .flags = kGcFlags,
      .run = RunGc},
+    {.name = "import",
+     .summary = "take vectors from files into a collection, bit for bit",
+     .description = kImportDescription,
+     .examples = kImportExamples,
+     .positionals = kImportPositionals,
+     .flags = kImportFlags,
+     .run = RunImport},
+    {.name = "export",
+     .summary = "write the vectors of a collection to a file, bit for bit",
+     .description = kExportDescription,
+     .examples = kExportExamples,
+     .positionals = kExportPositionals,
+     .flags = kExportFlags,
+     .run = RunExport,
+     .excess_hint = "one file takes the whole collection"},
+    {.name = "stats",
+     .summary = "show what an index or a collection takes on disk",
+     .description = kStatsDescription,
+     .examples = kStatsExamples,
+     .positionals = kDirectoryPositionals,
+     .flags = kStatsFlags,
+     .run = RunStats},
     {.name = "completion",
      .summary = "print a completion script for a shell",
      .description = kCompletionDescription,
@@ -292,7 +402,7 @@ constexpr Command kCommands[] = {
 };
 
 constexpr EnvironmentRow kEnvironment[] = {
-    {"INTACT_STORE", "folder of the index, as --store says it; the flag goes first"},
+    {"INTACT_STORE", "folder of the index or collection, as --store says it; the flag goes first"},
     {"XDG_DATA_HOME", "where indexes are kept, below intact/stores (default ~/.local/share)"},
     {"NO_COLOR", "when not empty: no colours"},
     {"CLICOLOR_FORCE",

@@ -138,7 +138,8 @@ std::string ZshFlag(const Flag& flag) {
 }
 
 std::string ZshPositional(const Positional& row) {
-  std::string text = (row.is_required ? ":" : "::") + std::string(row.name) + ":";
+  const std::string_view mark = row.is_repeatable ? "*:" : row.is_required ? ":" : "::";
+  std::string text = std::string(mark) + std::string(row.name) + ":";
   switch (row.kind) {
     case PositionalKind::kFolder:
       text += "_files -/";

@@ -27,7 +27,7 @@ inline constexpr ExitCodeRow kExitCodes[] = {
     {kExitOk, "done; for search: there are results"},
     {kExitNoHits, "search only: there are no results"},
     {kExitUsage, "the command line is wrong: a flag, a query, a folder that does not exist"},
-    {kExitNoIndex, "there is no index, and the command may not or cannot make one"},
+    {kExitNoIndex, "there is no index or collection, and the command may not or cannot make one"},
     {kExitFailed, "a part or all of the work failed: unreadable files, damage, a full disk"},
     {kExitProvider, "a provider of embeddings refused; reserved, local models never do"},
     {kExitBudget, "a spending limit was reached; reserved, local models cost nothing"},

@@ -169,7 +169,9 @@ class Parser {
   }
 
   Status AddPositional(std::string_view word) {
-    if (positionals.size() == command_.positionals.size()) {
+    const auto& rows = command_.positionals;
+    const bool takes_more = !rows.empty() && rows.back().is_repeatable;
+    if (positionals.size() >= rows.size() && !takes_more) {
       std::string message = "unexpected argument " + Quoted(word);
       if (!command_.excess_hint.empty()) message += "; " + std::string(command_.excess_hint);
       return InvalidArgument(std::move(message));
@@ -184,7 +186,7 @@ class Parser {
       if (row.is_required) return InvalidArgument("missing " + std::string(row.name));
     }
     for (size_t i = 0; i < positionals.size(); ++i) {
-      const Positional& row = command_.positionals[i];
+      const Positional& row = command_.positionals[std::min(i, command_.positionals.size() - 1)];
       const auto& choices = row.choices;
       if (choices.empty()) continue;
       if (std::find(choices.begin(), choices.end(), positionals[i]) == choices.end()) {
@@ -306,7 +308,7 @@ std::string CommandUsage(const Command& command) {
   std::string usage = "intact " + std::string(command.name);
   if (!command.flags.empty()) usage += " [FLAGS]";
   for (const Positional& row : command.positionals) {
-    const std::string name(row.name);
+    const std::string name = std::string(row.name) + (row.is_repeatable ? "..." : "");
     usage += row.is_required ? " " + name : " [" + name + "]";
   }
   return usage;

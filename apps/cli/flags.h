@@ -51,6 +51,7 @@ struct Positional {
   PositionalKind kind = PositionalKind::kText;
   bool is_required = false;
   std::span<const std::string_view> choices;
+  bool is_repeatable = false;  // Takes all words that are left; the last row only.
 };
 
 struct Example {

@@ -32,6 +32,10 @@ constexpr Positional kPositionals[] = {
 constexpr Command kCommand{
     .name = "test", .positionals = kPositionals, .flags = kFlags, .excess_hint = "quote it"};
 
+constexpr Positional kFilePositionals[] = {
+    {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true, .is_repeatable = true}};
+constexpr Command kFilesCommand{.name = "files", .positionals = kFilePositionals};
+
 using Words = std::vector<std::string_view>;
 
 TEST(ParseArguments, ReadsEveryWayToWriteAFlag) {
@@ -65,6 +69,13 @@ TEST(ParseArguments, TakesEverythingAfterTwoDashesAsItIs) {
   EXPECT_THAT(arguments->positionals(), ElementsAre("--json"));
   EXPECT_THAT(ParseArguments(kCommand, Words{"-"})->positionals(), ElementsAre("-"));
   EXPECT_EQ(ParseArguments(kCommand, Words{""})->Positional(0), "");
+}
+
+TEST(ParseArguments, LetsTheLastPositionalRepeat) {
+  EXPECT_EQ(CommandUsage(kFilesCommand), "intact files FILE...");
+  EXPECT_THAT(ParseArguments(kFilesCommand, Words{"a", "b", "c"})->positionals(),
+              ElementsAre("a", "b", "c"));
+  EXPECT_THAT(ParseArguments(kFilesCommand, Words{}).status().message(), HasSubstr("missing FILE"));
 }
 
 TEST(ParseArguments, NamesEveryMistake) {

@@ -1,38 +1,86 @@
-// codec: vectors of float32, smaller and exactly back.
+// codec: vectors of float32, smaller and exactly back; and blocks of bytes, smaller and exactly
+// back.
 //
-// A codec class is a row in the table of codec.cc: a persistent number, a test "does it hold these
-// bits exactly?", an encoder and a decoder. EncodeVector tries the classes from small to large and
-// proves the choice by decoding and comparing every byte, so NaN payloads, -0.0 and subnormals come
-// back as they were. Byte layout: docs/format/codecs.md. All functions are thread-safe.
+// Most embeddings that APIs return were 16-bit numbers once: divided by a norm, averaged, rounded
+// again. VectorEncoder finds per vector what the numbers were, codes those, and proves the result
+// by decoding it and comparing every byte, so NaN payloads, -0.0 and subnormals come back as they
+// were and nothing ever depends on a guess. Byte layout: docs/format/codecs.md.
+//
+// Reading order: this, vector_words.h (what vectors are made of), pooled.h, vector_tables.h (codes
+// that rows share), vector_forms.h (the bytes), vector_block.h (rows and tables together);
+// prefix_code.h and bit_stream.h below them. block.h stands apart: zstd and LZ4 for everything that
+// is no vector.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
-#include <string_view>
+#include <string>
 
 #include "intact/base/base.h"
+#include "intact/codec/vector_tables.h"
+#include "intact/codec/vector_words.h"
 
 namespace intact::codec {
 
-// Persistent: stored as the first byte of every encoded vector. Never reuse a number.
-enum class VectorClass : uint8_t {
-  kRaw = 0,       // 4 bytes a component.
-  kBfloat16 = 1,  // Every low half is zero: the 2 high bytes.
-  kFloat16 = 2,   // Every component is a float16, subnormals included: 2 bytes.
+// Persistent numbers.
+enum class Form : uint8_t { kPlain = 0, kCompact = 1, kCompletion = 2, kPlanes = 3 };
+
+// What the caller wants; the encoder takes the form of the class that gives it.
+enum class Goal : uint8_t {
+  kFast,     // Decoded at the speed of memory: plain or planes.
+  kCompact,  // The least bytes.
 };
 
-// The largest size EncodeVector appends for `dimensions` components.
+// What a vector turned out to be.
+struct VectorKind {
+  Recipe recipe;
+  Form form = Form::kPlain;
+};
+// "float16 / scale", "bfloat16", "float32", "sum of 16-bit numbers", ... of the words and the
+// arithmetic; "unknown" for numbers that are none.
+std::string_view KindName(const Recipe& recipe);
+// "plain", "compact", "completion", "planes".
+std::string_view FormName(Form form);
+
+// The most bytes Encode appends for `dimensions` components.
 constexpr size_t EncodedSizeMax(size_t dimensions) { return 1 + 4 * dimensions; }
 
-// Appends the encoding of `vector` [d] to `target` and returns the class it chose.
-VectorClass EncodeVector(std::span<const float> vector, base::Bytes& target);
+// Encodes vectors, one thread at a time. Keeps scratch memory of a few vectors.
+class VectorEncoder {
+ public:
+  // `tables` must outlive the encoder. Vectors have tables.dimensions() components.
+  explicit VectorEncoder(const VectorTables& tables);
+  ~VectorEncoder();
+  VectorEncoder(const VectorEncoder&) = delete;
+  VectorEncoder& operator=(const VectorEncoder&) = delete;
+
+  // Appends the encoding of `vector` [d] to `target`, at most EncodedSizeMax(d) bytes.
+  VectorKind Encode(std::span<const float> vector, Goal goal, base::Bytes& target);
+  // Appends what completes `code` [d] to the vector, where code[i] was rounded from vector[i] /
+  // scale; when the vector does not allow that, or it would be longer, as Encode(kCompact).
+  VectorKind EncodeCompletion(std::span<const float> vector, std::span<const int8_t> code,
+                              float scale, base::Bytes& target);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // Decodes exactly the bytes of one vector into `target` [d], bit for bit what was encoded.
-// kCorruption when the size does not fit the class and d, kUnsupported for an unknown class;
-// `target` is then undefined.
-base::Status DecodeVector(base::ByteSpan encoded, std::span<float> target);
+// kCorruption when the bytes are no vector of d components, kUnsupported for what this version does
+// not know or a vector that needs its code; `target` is then undefined. Thread-safe, as are all
+// functions here; no allocation.
+base::Status DecodeVector(const VectorTables& tables, base::ByteSpan encoded,
+                          std::span<float> target);
+// The same for n vectors at once, several times as fast for compact ones; `target` is [n, d].
+base::Status DecodeVectors(const VectorTables& tables, std::span<const base::ByteSpan> encoded,
+                           std::span<float> target);
+// The same for one that EncodeCompletion made, with the code [d] and scale it was given.
+base::Status DecodeCompletion(const VectorTables& tables, base::ByteSpan encoded,
+                              std::span<const int8_t> code, float scale, std::span<float> target);
 
-// "raw", "bfloat16", "float16", or "unknown".
-std::string_view VectorClassName(VectorClass vector_class);
+// What an encoded vector says it is. kCorruption and kUnsupported as above.
+base::Result<VectorKind> KindOf(base::ByteSpan encoded);
 
 }  // namespace intact::codec

@@ -4,6 +4,7 @@
 
 #include "intact/embed/embed.h"
 #include "intact/engine/changes.h"
+#include "intact/engine/collection.h"
 #include "intact/engine/index_view.h"
 #include "intact/engine/ingest.h"
 #include "intact/engine/writer.h"
@@ -188,6 +189,23 @@ void VerifyDocuments(const IndexView& view, VerifyReport& report) {
   }
 }
 
+// Documents or records, whichever the store holds.
+void VerifyContent(const std::string& store, bool is_whole, VerifyReport& report) {
+  const auto snapshot = store::Store::OpenReadOnly(os::RealFileSystem(), store);
+  report.is_collection = snapshot.ok() && IsCollection((*snapshot)->engine_state());
+  if (!is_whole) return;
+  base::Status status;
+  if (report.is_collection) {
+    const auto view = CollectionView::Load(*snapshot, store);
+    status = view.ok() ? CheckRecords(**view) : view.status();
+  } else {
+    const auto view = IndexView::Open(store);
+    if (view.ok()) VerifyDocuments(**view, report);
+    status = view.status();
+  }
+  if (!status.ok()) report.problems.push_back({store, status.message()});
+}
+
 }  // namespace
 
 base::Result<VerifyReport> VerifyIndex(const Place& place,
@@ -210,14 +228,7 @@ base::Result<VerifyReport> VerifyIndex(const Place& place,
     if (problem.is_harmless) message += " (harmless: another copy holds the same)";
     report.problems.push_back({problem.path, std::move(message)});
   }
-  if (checked.ok()) {
-    const auto view = IndexView::Open(place.store);
-    if (view.ok()) {
-      VerifyDocuments(**view, report);
-    } else {
-      report.problems.push_back({place.store, view.status().message()});
-    }
-  }
+  VerifyContent(place.store, checked.ok(), report);
   report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
   return report;
 }

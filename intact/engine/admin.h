@@ -72,9 +72,10 @@ base::Result<ExplainReport> ExplainFile(const Place& place,
                                         const std::string& path);
 
 struct VerifyReport {
-  uint64_t files = 0;     // Of the store.
-  uint64_t sections = 0;  // Checksums compared.
-  uint64_t rows = 0;      // Vectors decoded and compared with their stored digest.
+  bool is_collection = false;  // A collection of given vectors, not an index.
+  uint64_t files = 0;          // Of the store.
+  uint64_t sections = 0;       // Checksums compared.
+  uint64_t rows = 0;           // Vectors decoded and compared with their stored digest.
   uint64_t bytes = 0;
   std::vector<FileProblem> problems;  // Paths of the store's files; empty means intact.
   double seconds = 0;

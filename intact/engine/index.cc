@@ -4,6 +4,7 @@
 
 #include "intact/embed/embed.h"
 #include "intact/engine/changes.h"
+#include "intact/engine/collection.h"
 #include "intact/engine/ingest.h"
 #include "intact/engine/writer.h"
 #include "intact/os/os.h"
@@ -207,6 +208,7 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
     // report.
     const auto snapshot = store::Store::OpenReadOnly(os::RealFileSystem(), place.store);
     if (snapshot.ok()) {
+      INTACT_RETURN_IF_ERROR(CheckIsIndex(**snapshot, place.store));
       INTACT_RETURN_IF_ERROR(CheckModel(**snapshot, place.store, embedder->identity()));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "intact/engine/collection.h"
 #include "intact/engine/index.h"
 #include "intact/os/os.h"
 
@@ -41,6 +42,7 @@ base::Result<std::shared_ptr<const IndexView>> IndexView::Open(const std::string
   if (!snapshot.ok()) {
     return snapshot.code() == base::Code::kNotFound ? NoIndex(store) : snapshot.status();
   }
+  INTACT_RETURN_IF_ERROR(CheckIsIndex(**snapshot, store));
   return Load(std::move(snapshot).value());
 }
 

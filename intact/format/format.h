@@ -1,9 +1,9 @@
 // format: every byte that leaves the process. Parse, check, write; no files, no policy.
 //
 // Reading order: this (what all files of a store share), superblock.h, manifest.h, segment.h (the
-// store's files), catalog.h and postings.h (the engine's sections). The documents under
-// docs/format/ come first; where the code differs from them, the code is wrong. Parsers take any
-// bytes and give a value or an error. All functions are thread-safe.
+// store's files), catalog.h and postings.h (the engine's sections), vector_file.h (files of other
+// tools). The documents under docs/format/ come first; where the code differs from them, the code
+// is wrong. Parsers take any bytes and give a value or an error. All functions are thread-safe.
 #pragma once
 
 #include <array>

@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -320,6 +322,24 @@ std::string AbsolutePath(std::string_view path) {
     }
   }
   return result.empty() ? "/" : result;
+}
+
+Status ShareFile(const std::string& path) {
+  // Asking umask() would change it for other threads; where the kernel does not say, nothing is
+  // granted.
+  unsigned long mask = 0777;
+  if (std::FILE* status = std::fopen("/proc/self/status", "re"); status != nullptr) {
+    std::array<char, 256> line;
+    constexpr std::string_view kName = "Umask:";
+    while (std::fgets(line.data(), line.size(), status) != nullptr) {
+      if (std::string_view(line.data()).starts_with(kName)) {
+        mask = std::strtoul(line.data() + kName.size(), nullptr, 8);
+      }
+    }
+    std::fclose(status);
+  }
+  const auto mode = static_cast<mode_t>(0600 | (0666 & ~mask));
+  return chmod(path.c_str(), mode) == 0 ? base::Ok() : ErrnoStatus(errno, "share", path);
 }
 
 Status ErrnoStatus(int error_number, std::string_view action, std::string_view path) {

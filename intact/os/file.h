@@ -82,6 +82,10 @@ base::Result<base::Bytes> ReadFile(FileSystem& files, const std::string& path, u
 // Replaces `path` atomically and durably: temporary file, sync, rename, sync of the folder.
 base::Status WriteFileDurably(FileSystem& files, const std::string& path, base::ByteSpan bytes);
 
+// Gives a file of ours, which is made for its owner only, the permissions that other programs' new
+// files get: what the process's umask leaves of reading and writing for all.
+base::Status ShareFile(const std::string& path);
+
 // "a/b" + "c" -> "a/b/c"; an empty `directory` or one that ends in '/' adds no slash.
 std::string JoinPath(std::string_view directory, std::string_view name);
 // The part before the last '/', "." when there is none, "/" for the root.

@@ -49,6 +49,18 @@ TEST_F(FileTest, CreatesFilesForTheirOwnerOnly) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
+TEST_F(FileTest, SharesAFileAsFarAsTheUmaskLets) {
+  Write("f", "x");
+  const mode_t before = umask(027);
+  const base::Status shared = ShareFile(folder_ / "f");
+  umask(before);
+  ASSERT_TRUE(shared.ok()) << shared.ToString();
+  struct stat info {};
+  ASSERT_EQ(stat((folder_ / "f").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  EXPECT_EQ(ShareFile(folder_ / "none").code(), Code::kNotFound);
+}
+
 TEST_F(FileTest, SaysWhereAFileEndsTooEarly) {
   Write("f", "short");
   const auto file = files_.OpenForRead(folder_ / "f");

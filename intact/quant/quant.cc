@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "intact/quant/rounding.h"
+
 namespace intact::quant {
 
 bool IsFinite(std::span<const float> vector) {
@@ -11,17 +13,6 @@ bool IsFinite(std::span<const float> vector) {
   }
   return true;
 }
-
-namespace {
-
-// A float32 above `value` >= 0 even if `value` carries a relative error of 1e-12; 0 stays 0.
-float RoundUp(double value) {
-  if (value == 0) return 0.0f;
-  return std::nextafter(static_cast<float>(value * (1 + 1e-12)),
-                        std::numeric_limits<float>::infinity());
-}
-
-}  // namespace
 
 // code[i] = round(x[i] / scale) with scale = max |x| / 127. The error is summed in double: each
 // difference x - scale * code is exact to 2^-53 relative, the sum of d squares to d * 2^-53, so

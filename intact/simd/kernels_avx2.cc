@@ -65,18 +65,120 @@ void AccumulateI8(int32_t* sums, const int8_t* row, int32_t multiplier, size_t d
   for (; i < d; ++i) sums[i] += multiplier * row[i];
 }
 
-void WidenF16(const uint16_t* source, float* target, size_t d) {
+void WidenF16(const std::byte* source, float* target, size_t d) {
+  const __m128i magnitude_mask = _mm_set1_epi16(0x7fff);
+  const __m128i infinity = _mm_set1_epi16(0x7c00);
   size_t i = 0;
   for (; i + 8 <= d; i += 8) {
-    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + i));
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 2 * i));
     _mm256_storeu_ps(target + i, _mm256_cvtph_ps(halves));
+    // The hardware makes signalling NaNs quiet.
+    const __m128i magnitude = _mm_and_si128(halves, magnitude_mask);
+    if (_mm_movemask_epi8(_mm_cmpgt_epi16(magnitude, infinity)) != 0) {
+      kScalarKernels.widen_f16(source + 2 * i, target + i, 8);
+    }
   }
-  kScalarKernels.widen_f16(source + i, target + i, d - i);
+  kScalarKernels.widen_f16(source + 2 * i, target + i, d - i);
+}
+
+void WidenBf16(const std::byte* source, float* target, size_t d) {
+  size_t i = 0;
+  for (; i + 8 <= d; i += 8) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 2 * i));
+    const __m256i words = _mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + i), words);
+  }
+  kScalarKernels.widen_bf16(source + 2 * i, target + i, d - i);
+}
+
+void DivideF32(float* values, float divisor, size_t d) {
+  const __m256 divisors = _mm256_set1_ps(divisor);
+  size_t i = 0;
+  for (; i + 8 <= d; i += 8) {
+    _mm256_storeu_ps(values + i, _mm256_div_ps(_mm256_loadu_ps(values + i), divisors));
+  }
+  for (; i < d; ++i) values[i] /= divisor;
+}
+
+void MultiplyF32(float* values, float factor, size_t d) {
+  const __m256 factors = _mm256_set1_ps(factor);
+  size_t i = 0;
+  for (; i + 8 <= d; i += 8) {
+    _mm256_storeu_ps(values + i, _mm256_mul_ps(_mm256_loadu_ps(values + i), factors));
+  }
+  for (; i < d; ++i) values[i] *= factor;
+}
+
+// Where the numbers of one vector of 8 lie in the `width` bytes that hold them: number i begins at
+// bit `shifts[i]` of 32-bit word `words[i]` and may go on in the next.
+struct Layout {
+  explicit Layout(size_t width) {
+    const __m256i starts = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
+                                              _mm256_set1_epi32(static_cast<int>(width)));
+    words = _mm256_srli_epi32(starts, 5);
+    shifts = _mm256_and_si256(starts, _mm256_set1_epi32(31));
+    value_mask = _mm256_set1_epi32(
+        static_cast<int>(width == 32 ? ~uint32_t{0} : (uint32_t{1} << width) - 1));
+  }
+
+  // Reads 32 bytes.
+  __m256i Unpack(const std::byte* source) const {
+    const __m256i bytes = Load(source);
+    const __m256i low = _mm256_permutevar8x32_epi32(bytes, words);
+    const __m256i next = _mm256_add_epi32(words, _mm256_set1_epi32(1));
+    const __m256i high = _mm256_permutevar8x32_epi32(bytes, next);
+    // A shift by 32 gives 0.
+    const __m256i left = _mm256_sub_epi32(_mm256_set1_epi32(32), shifts);
+    const __m256i joined =
+        _mm256_or_si256(_mm256_srlv_epi32(low, shifts), _mm256_sllv_epi32(high, left));
+    return _mm256_and_si256(joined, value_mask);
+  }
+
+  __m256i words;
+  __m256i shifts;
+  __m256i value_mask;
+};
+
+void UnpackBits(const std::byte* source, size_t width, uint32_t* target, size_t count) {
+  const Layout layout(width);
+  const size_t size = (count * width + 7) / 8;
+  size_t i = 0;
+  size_t at = 0;
+  for (; i + 8 <= count && at + 32 <= size; i += 8, at += width) {
+    const __m256i values = layout.Unpack(source + at);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + i), values);
+  }
+  kScalarKernels.unpack_bits(source + at, width, target + i, count - i);
+}
+
+void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
+                uint32_t exponent_base, uint32_t* target, size_t d) {
+  const Layout layout(3);
+  const size_t size = (3 * d + 7) / 8;
+  const __m256i base = _mm256_set1_epi32(static_cast<int>(exponent_base));
+  const __m256i sign_mask = _mm256_set1_epi32(0x80);
+  const __m256i high_mask = _mm256_set1_epi32(0x7f);
+  size_t i = 0;
+  for (; i + 8 <= d && i / 8 * 3 + 32 <= size; i += 8) {
+    const __m256i exponent = _mm256_add_epi32(layout.Unpack(codes3 + i / 8 * 3), base);
+    const __m256i high =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high8 + i)));
+    const __m256i low =
+        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low16 + 2 * i)));
+    const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(high, sign_mask), 24);
+    const __m256i top = _mm256_slli_epi32(_mm256_and_si256(high, high_mask), 16);
+    const __m256i word = _mm256_or_si256(_mm256_or_si256(sign, _mm256_slli_epi32(exponent, 23)),
+                                         _mm256_or_si256(top, low));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + i), word);
+  }
+  kScalarKernels.join_planes(codes3 + i / 8 * 3, high8 + i, low16 + 2 * i, exponent_base,
+                             target + i, d - i);
 }
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {DotF32, DotI8Rows, AccumulateI8, WidenF16};
+const Kernels kAvx2Kernels = {DotF32,    DotI8Rows,   AccumulateI8, WidenF16,  WidenBf16,
+                              DivideF32, MultiplyF32, UnpackBits,   JoinPlanes};
 
 }  // namespace intact::simd
 #endif

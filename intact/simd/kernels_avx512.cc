@@ -59,18 +59,117 @@ void AccumulateI8(int32_t* sums, const int8_t* row, int32_t multiplier, size_t d
   for (; i < d; ++i) sums[i] += multiplier * row[i];
 }
 
-void WidenF16(const uint16_t* source, float* target, size_t d) {
+void WidenF16(const std::byte* source, float* target, size_t d) {
+  const __m256i magnitude_mask = _mm256_set1_epi16(0x7fff);
+  const __m256i infinity = _mm256_set1_epi16(0x7c00);
   size_t i = 0;
   for (; i + 16 <= d; i += 16) {
-    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + i));
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + 2 * i));
     _mm512_storeu_ps(target + i, _mm512_cvtph_ps(halves));
+    // The hardware makes signalling NaNs quiet.
+    const __m256i magnitude = _mm256_and_si256(halves, magnitude_mask);
+    if (_mm256_cmpgt_epi16_mask(magnitude, infinity) != 0) {
+      kScalarKernels.widen_f16(source + 2 * i, target + i, 16);
+    }
   }
-  kScalarKernels.widen_f16(source + i, target + i, d - i);
+  kScalarKernels.widen_f16(source + 2 * i, target + i, d - i);
+}
+
+void WidenBf16(const std::byte* source, float* target, size_t d) {
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + 2 * i));
+    _mm512_storeu_si512(target + i, _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+  }
+  kScalarKernels.widen_bf16(source + 2 * i, target + i, d - i);
+}
+
+void DivideF32(float* values, float divisor, size_t d) {
+  const __m512 divisors = _mm512_set1_ps(divisor);
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    _mm512_storeu_ps(values + i, _mm512_div_ps(_mm512_loadu_ps(values + i), divisors));
+  }
+  for (; i < d; ++i) values[i] /= divisor;
+}
+
+void MultiplyF32(float* values, float factor, size_t d) {
+  const __m512 factors = _mm512_set1_ps(factor);
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    _mm512_storeu_ps(values + i, _mm512_mul_ps(_mm512_loadu_ps(values + i), factors));
+  }
+  for (; i < d; ++i) values[i] *= factor;
+}
+
+// Where the numbers of one vector of 16 lie in the 2 * width bytes that hold them: number i begins
+// at bit `shifts[i]` of 32-bit word `words[i]` and may go on in the next.
+struct Layout {
+  explicit Layout(size_t width) {
+    const __m512i starts =
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                           _mm512_set1_epi32(static_cast<int>(width)));
+    words = _mm512_srli_epi32(starts, 5);
+    shifts = _mm512_and_si512(starts, _mm512_set1_epi32(31));
+    byte_mask = width == 32 ? ~uint64_t{0} : (uint64_t{1} << (2 * width)) - 1;
+    value_mask = _mm512_set1_epi32(
+        static_cast<int>(width == 32 ? ~uint32_t{0} : (uint32_t{1} << width) - 1));
+  }
+
+  __m512i Unpack(const std::byte* source) const {
+    const __m512i bytes = _mm512_maskz_loadu_epi8(byte_mask, source);
+    const __m512i low = _mm512_permutexvar_epi32(words, bytes);
+    const __m512i next = _mm512_add_epi32(words, _mm512_set1_epi32(1));
+    const __m512i high = _mm512_permutexvar_epi32(next, bytes);
+    // A shift by 32 gives 0.
+    const __m512i left = _mm512_sub_epi32(_mm512_set1_epi32(32), shifts);
+    const __m512i joined =
+        _mm512_or_si512(_mm512_srlv_epi32(low, shifts), _mm512_sllv_epi32(high, left));
+    return _mm512_and_si512(joined, value_mask);
+  }
+
+  __m512i words;
+  __m512i shifts;
+  __m512i value_mask;
+  uint64_t byte_mask;
+};
+
+void UnpackBits(const std::byte* source, size_t width, uint32_t* target, size_t count) {
+  const Layout layout(width);
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16, source += 2 * width) {
+    _mm512_storeu_si512(target + i, layout.Unpack(source));
+  }
+  kScalarKernels.unpack_bits(source, width, target + i, count - i);
+}
+
+void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
+                uint32_t exponent_base, uint32_t* target, size_t d) {
+  const Layout layout(3);
+  const __m512i base = _mm512_set1_epi32(static_cast<int>(exponent_base));
+  const __m512i sign_mask = _mm512_set1_epi32(0x80);
+  const __m512i high_mask = _mm512_set1_epi32(0x7f);
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    const __m512i exponent = _mm512_add_epi32(layout.Unpack(codes3 + i / 16 * 6), base);
+    const __m512i high =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high8 + i)));
+    const __m512i low =
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low16 + 2 * i)));
+    const __m512i sign = _mm512_slli_epi32(_mm512_and_si512(high, sign_mask), 24);
+    const __m512i top = _mm512_slli_epi32(_mm512_and_si512(high, high_mask), 16);
+    const __m512i word = _mm512_or_si512(_mm512_or_si512(sign, _mm512_slli_epi32(exponent, 23)),
+                                         _mm512_or_si512(top, low));
+    _mm512_storeu_si512(target + i, word);
+  }
+  kScalarKernels.join_planes(codes3 + i / 16 * 6, high8 + i, low16 + 2 * i, exponent_base,
+                             target + i, d - i);
 }
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {DotF32, DotI8Rows, AccumulateI8, WidenF16};
+const Kernels kAvx512Kernels = {DotF32,    DotI8Rows,   AccumulateI8, WidenF16,  WidenBf16,
+                                DivideF32, MultiplyF32, UnpackBits,   JoinPlanes};
 
 }  // namespace intact::simd
 #endif

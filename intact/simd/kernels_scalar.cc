@@ -1,5 +1,6 @@
 // The definition of every kernel: what simd.h says, in plain arithmetic.
 #include <bit>
+#include <cstring>
 
 #include "intact/simd/kernels.h"
 
@@ -28,24 +29,72 @@ void AccumulateI8(int32_t* sums, const int8_t* row, int32_t multiplier, size_t d
   for (size_t i = 0; i < d; ++i) sums[i] += multiplier * row[i];
 }
 
-void WidenF16(const uint16_t* source, float* target, size_t d) {
+template <typename T>
+T Load(const std::byte* source) {
+  T value;
+  std::memcpy(&value, source, sizeof(T));
+  return value;
+}
+
+void WidenF16(const std::byte* source, float* target, size_t d) {
   for (size_t i = 0; i < d; ++i) {
-    const uint32_t half = source[i];
+    const uint32_t half = Load<uint16_t>(source + 2 * i);
     const uint32_t sign = (half & 0x8000u) << 16;
     const uint32_t exponent = (half >> 10) & 31;
     const uint32_t mantissa = half & 1023;
+    uint32_t word;
     if (exponent == 0) {  // Zero or subnormal: mantissa * 2^-24 is exact.
-      const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-      target[i] = std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
+      word = std::bit_cast<uint32_t>(static_cast<float>(mantissa) * 0x1p-24f) | sign;
     } else {
-      const uint32_t wide_exponent = exponent == 31 ? 255 : exponent + 112;
-      target[i] = std::bit_cast<float>(sign | wide_exponent << 23 | mantissa << 13);
+      word = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | mantissa << 13;
     }
+    // As bytes: a signalling NaN must not pass a floating-point register.
+    std::memcpy(target + i, &word, sizeof(word));
+  }
+}
+
+void WidenBf16(const std::byte* source, float* target, size_t d) {
+  for (size_t i = 0; i < d; ++i) {
+    const uint32_t word = static_cast<uint32_t>(Load<uint16_t>(source + 2 * i)) << 16;
+    std::memcpy(target + i, &word, sizeof(word));
+  }
+}
+
+void DivideF32(float* values, float divisor, size_t d) {
+  for (size_t i = 0; i < d; ++i) values[i] /= divisor;
+}
+
+void MultiplyF32(float* values, float factor, size_t d) {
+  for (size_t i = 0; i < d; ++i) values[i] *= factor;
+}
+
+void UnpackBits(const std::byte* source, size_t width, uint32_t* target, size_t count) {
+  uint64_t bits = 0;
+  size_t size = 0;
+  const uint64_t mask = (uint64_t{1} << width) - 1;
+  for (size_t i = 0; i < count; ++i) {
+    for (; size < width; size += 8) bits |= static_cast<uint64_t>(*source++) << size;
+    target[i] = static_cast<uint32_t>(bits & mask);
+    bits >>= width;
+    size -= width;
+  }
+}
+
+void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
+                uint32_t exponent_base, uint32_t* target, size_t d) {
+  for (size_t i = 0; i < d; ++i) {
+    const size_t bit = 3 * i;
+    uint32_t code = static_cast<uint32_t>(codes3[bit / 8]) >> (bit % 8);
+    if (bit % 8 > 5) code |= static_cast<uint32_t>(codes3[bit / 8 + 1]) << (8 - bit % 8);
+    const auto high = static_cast<uint32_t>(high8[i]);
+    target[i] = (high & 0x80) << 24 | (exponent_base + (code & 7)) << 23 | (high & 0x7f) << 16 |
+                Load<uint16_t>(low16 + 2 * i);
   }
 }
 
 }  // namespace
 
-const Kernels kScalarKernels = {DotF32, DotI8Rows, AccumulateI8, WidenF16};
+const Kernels kScalarKernels = {DotF32,    DotI8Rows,   AccumulateI8, WidenF16,  WidenBf16,
+                                DivideF32, MultiplyF32, UnpackBits,   JoinPlanes};
 
 }  // namespace intact::simd

@@ -30,8 +30,27 @@ struct Kernels {
   // sums[i] += multiplier * row[i] for i in [0, d); the caller keeps the sums within int32.
   void (*accumulate_i8)(int32_t* sums, const int8_t* row, int32_t multiplier, size_t d);
 
-  // target[i] = the float32 value of the float16 with bits source[i]; exact. No NaN in the source.
-  void (*widen_f16)(const uint16_t* source, float* target, size_t d);
+  // target[i] = the float32 value of the float16 with bits source[i]; exact, and a NaN keeps its
+  // payload, quiet or signalling. `source` is [d] u16 at any address.
+  void (*widen_f16)(const std::byte* source, float* target, size_t d);
+
+  // target[i] has the upper half of its bits from source[i] and a lower half of zeros. `source` is
+  // [d] u16 at any address.
+  void (*widen_bf16)(const std::byte* source, float* target, size_t d);
+
+  // values[i] = fl(values[i] / divisor), and fl(values[i] * factor).
+  void (*divide_f32)(float* values, float divisor, size_t d);
+  void (*multiply_f32)(float* values, float factor, size_t d);
+
+  // target[i] = bits [i * width, (i + 1) * width) of the source, lowest first; width in [1, 32].
+  // Reads exactly ceil(count * width / 8) bytes.
+  void (*unpack_bits)(const std::byte* source, size_t width, uint32_t* target, size_t count);
+
+  // Float32 words from three planes: bit i of the word is taken from low16 (0-15), high8 (16-22,
+  // and 31 from its top bit) and exponent_base + the i-th 3-bit number of codes3 (23-30; at most
+  // 255).
+  void (*join_planes)(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
+                      uint32_t exponent_base, uint32_t* target, size_t d);
 };
 
 // The best level this CPU has; decided once.

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -113,28 +114,120 @@ TEST(AccumulateI8, EqualsTheDefinition) {
   }
 }
 
-TEST(WidenF16, IsExactForEveryFloat16ThatIsNotNan) {
-  std::vector<uint16_t> halves;
-  for (uint32_t bits = 0; bits < 65536; ++bits) {
-    const bool is_nan = (bits & 0x7c00) == 0x7c00 && (bits & 0x03ff) != 0;
-    if (!is_nan) halves.push_back(static_cast<uint16_t>(bits));
-  }
+TEST(WidenF16, IsExactForEveryFloat16) {
+  std::vector<uint16_t> halves(65536);
+  for (uint32_t bits = 0; bits < 65536; ++bits) halves[bits] = static_cast<uint16_t>(bits);
+  const auto* source = reinterpret_cast<const std::byte*>(halves.data());
   std::vector<float> expected(halves.size());
-  KernelsFor(Level::kScalar).widen_f16(halves.data(), expected.data(), halves.size());
+  KernelsFor(Level::kScalar).widen_f16(source, expected.data(), halves.size());
   for (size_t i = 0; i < halves.size(); ++i) {
     const int exponent = (halves[i] >> 10) & 31;
-    const float mantissa = static_cast<float>(halves[i] & 1023);
-    if (exponent == 31) continue;
+    const uint32_t fraction = halves[i] & 1023;
+    const uint32_t sign = (halves[i] & 0x8000u) << 16;
+    if (exponent == 31) {
+      EXPECT_EQ(Bits(expected[i]), sign | 0x7f800000u | fraction << 13);
+      continue;
+    }
+    const auto mantissa = static_cast<float>(fraction);
     const float magnitude =
         exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
-    EXPECT_EQ(std::fabs(expected[i]), magnitude);
-    EXPECT_EQ(std::signbit(expected[i]), (halves[i] & 0x8000) != 0);
+    EXPECT_EQ(Bits(expected[i]), sign | Bits(magnitude));
   }
   for (Level level : SupportedLevels()) {
     std::vector<float> got(halves.size());
-    KernelsFor(level).widen_f16(halves.data(), got.data(), halves.size());
+    KernelsFor(level).widen_f16(source, got.data(), halves.size());
     for (size_t i = 0; i < halves.size(); ++i)
       ASSERT_EQ(Bits(got[i]), Bits(expected[i])) << LevelName(level);
+  }
+}
+
+// Random bytes at an odd address, behind them nothing that may be read.
+std::vector<std::byte> RandomBytes(size_t size, std::mt19937& random) {
+  std::vector<std::byte> bytes(size);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  return bytes;
+}
+
+TEST(WidenBf16, MovesTheBitsOnEveryLevel) {
+  std::mt19937 random(5);
+  for (size_t d : kSizes) {
+    const std::vector<std::byte> source = RandomBytes(2 * d + 1, random);
+    for (Level level : SupportedLevels()) {
+      std::vector<float> got(d);
+      KernelsFor(level).widen_bf16(source.data() + 1, got.data(), d);
+      for (size_t i = 0; i < d; ++i) {
+        const auto low = static_cast<uint32_t>(source[2 * i + 1]);
+        const auto high = static_cast<uint32_t>(source[2 * i + 2]);
+        uint32_t bits;
+        std::memcpy(&bits, &got[i], sizeof(bits));
+        ASSERT_EQ(bits, low << 16 | high << 24) << LevelName(level);
+      }
+    }
+  }
+}
+
+TEST(DivideAndMultiply, HaveTheBitsOfTheDefinitionOnEveryLevel) {
+  std::mt19937 random(6);
+  for (size_t d : kSizes) {
+    std::vector<float> values(d);
+    for (float& value : values) value = std::bit_cast<float>(static_cast<uint32_t>(random()));
+    for (float operand : {1.0003f, 0.7071f, 3.0f, 1e-38f, 1e30f}) {
+      for (Level level : SupportedLevels()) {
+        std::vector<float> quotients = values;
+        std::vector<float> products = values;
+        KernelsFor(level).divide_f32(quotients.data(), operand, d);
+        KernelsFor(level).multiply_f32(products.data(), operand, d);
+        for (size_t i = 0; i < d; ++i) {
+          if (std::isnan(values[i])) continue;
+          ASSERT_EQ(Bits(quotients[i]), Bits(values[i] / operand)) << LevelName(level);
+          ASSERT_EQ(Bits(products[i]), Bits(values[i] * operand)) << LevelName(level);
+        }
+      }
+    }
+  }
+}
+
+TEST(UnpackBits, ReadsEveryWidthOnEveryLevel) {
+  std::mt19937 random(7);
+  for (size_t width = 1; width <= 32; ++width) {
+    for (size_t count : kSizes) {
+      const size_t size = (count * width + 7) / 8;
+      const std::vector<std::byte> source = RandomBytes(size, random);
+      for (Level level : SupportedLevels()) {
+        std::vector<uint32_t> got(count);
+        KernelsFor(level).unpack_bits(source.data(), width, got.data(), count);
+        for (size_t i = 0; i < count; ++i) {
+          uint32_t expected = 0;
+          for (size_t bit = 0; bit < width; ++bit) {
+            const size_t at = i * width + bit;
+            expected |= (static_cast<uint32_t>(source[at / 8]) >> (at % 8) & 1) << bit;
+          }
+          ASSERT_EQ(got[i], expected) << LevelName(level) << " width " << width << " at " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(JoinPlanes, PutsTheBitsInTheirPlacesOnEveryLevel) {
+  std::mt19937 random(8);
+  for (size_t d : kSizes) {
+    const std::vector<std::byte> codes = RandomBytes((3 * d + 7) / 8, random);
+    const std::vector<std::byte> high = RandomBytes(d, random);
+    const std::vector<std::byte> low = RandomBytes(2 * d, random);
+    std::vector<uint32_t> code(d);
+    KernelsFor(Level::kScalar).unpack_bits(codes.data(), 3, code.data(), d);
+    for (Level level : SupportedLevels()) {
+      std::vector<uint32_t> got(d);
+      KernelsFor(level).join_planes(codes.data(), high.data(), low.data(), 100, got.data(), d);
+      for (size_t i = 0; i < d; ++i) {
+        const auto top = static_cast<uint32_t>(high[i]);
+        const uint32_t expected = top >> 7 << 31 | (100 + code[i]) << 23 | (top & 0x7f) << 16 |
+                                  static_cast<uint32_t>(low[2 * i + 1]) << 8 |
+                                  static_cast<uint32_t>(low[2 * i]);
+        ASSERT_EQ(got[i], expected) << LevelName(level) << " d " << d;
+      }
+    }
   }
 }
 

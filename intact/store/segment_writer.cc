@@ -316,6 +316,9 @@ class SegmentWriter {
   Status WriteVectors(SectionSink& row_table, SectionSink& rest) {
     RowId row = plan_.first_row;
     base::Bytes encoded;
+    const codec::VectorTables tables(plan_.dimensions);
+    codec::VectorEncoder encoder(tables);
+    std::vector<int8_t> code(plan_.dimensions);
     for (const RowRun& run : plan_.runs) {
       if (run.source != nullptr) {
         INTACT_RETURN_IF_ERROR(CopyVectors(run, row, row_table, rest));
@@ -325,7 +328,9 @@ class SegmentWriter {
       for (size_t i = 0; i < run.count; ++i, ++row) {
         const auto vector = run.vectors.subspan(i * plan_.dimensions, plan_.dimensions);
         encoded.clear();
-        codec::EncodeVector(vector, encoded);
+        // Made again, as they are for the codes section: cheaper than keeping them.
+        const quant::CodeScale scale = CodeOf(vector, code);
+        encoder.EncodeCompletion(vector, code, scale.scale, encoded);
         INTACT_RETURN_IF_ERROR(
             AppendRow(row_table, rest, encoded, format::RowCrc(plan_.store, row, vector)));
       }

@@ -60,6 +60,7 @@ Segment::Segment(std::unique_ptr<os::Mapping> mapping, std::string path, format:
       store_(store),
       header_(std::move(header)),
       code_stride_(format::CodeStride(header_.dimensions)),
+      tables_(header_.dimensions),
       keys_(Column<base::Digest>(format::kSectionKeys)),
       order_(Column<uint32_t>(format::kSectionKeyOrder)),
       codes_(Column<int8_t>(format::kSectionCodes)),
@@ -163,7 +164,10 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
   }
   INTACT_ASSIGN_OR_RETURN(const base::ByteSpan encoded, EncodedVector(index));
   const RowId row = header_.first_row + index;
-  if (Status decoded = codec::DecodeVector(encoded, target); !decoded.ok()) {
+  const std::span<const int8_t> code = codes_.subspan(index * code_stride_, header_.dimensions);
+  if (Status decoded =
+          codec::DecodeCompletion(tables_, encoded, code, scales_[index].scale, target);
+      !decoded.ok()) {
     return decoded.Annotate(path_ + ": row " + std::to_string(row));
   }
   // Of what was decoded, not of what is mapped: a file that changes meanwhile is found out too.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "intact/base/base.h"
+#include "intact/codec/codec.h"
 #include "intact/format/manifest.h"
 #include "intact/format/segment.h"
 #include "intact/os/file.h"
@@ -110,6 +111,7 @@ class Segment {
   format::Uuid store_;
   format::SegmentHeader header_;
   size_t code_stride_ = 0;
+  codec::VectorTables tables_;  // For the rows that do not complete their code.
   std::span<const base::Digest> keys_;
   std::span<const uint32_t> order_;
   std::span<const int8_t> codes_;

@@ -1,0 +1,174 @@
+// The search is an approximate greatest common divisor. The smallest magnitude m is some multiple k
+// of the step; every k is tried, and the next smallest magnitudes say whether they are multiples of
+// m / k too. The smallest, because their multiples are small: a rounding error of 2^-23 of a
+// component is then a small part of a step, so that a wrong k passes by chance once in thousands of
+// probes, and a true one stands out. Some components are no multiples (a token may have had a finer
+// step there), so a majority decides. Then powers of two of the step are compared by the bits they
+// would take, since a coarser step with more exceptions may be cheaper.
+#include "intact/codec/pooled.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+namespace intact::codec {
+namespace {
+
+// Of a component against a multiple: three roundings, and that of the anchor.
+constexpr double kTolerance = 0x1.4p-22;
+constexpr size_t kProbeCount = 39;
+// Beyond this a step is too fine to be worth coding.
+constexpr size_t kMultipleMax = size_t{1} << 13;
+// Bits of a component that has no lattice, and of one that is patched.
+constexpr double kPlainBits = 26.4;
+constexpr double kPatchBits = 58;
+
+class StepSearch {
+ public:
+  explicit StepSearch(std::span<const double> magnitudes) : magnitudes_(magnitudes) {}
+
+  // 0 when there is none.
+  double Find() {
+    for (size_t j = 0; j < kProbeCount; ++j) ratios_[j] = magnitudes_[j + 1] / magnitudes_[0];
+    for (size_t k = 1; k < kMultipleMax; k += kTile) {
+      const size_t found = FindInTile(k);
+      if (found != 0) return magnitudes_[0] / static_cast<double>(found);
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr size_t kTile = 64;
+  static constexpr size_t kFirstProbes = 6;
+
+  // The first k in [begin, begin + kTile) that a majority of the probes accept, or 0. The first
+  // probes are taken in float32, whose rounding is small beside the tolerance.
+  size_t FindInTile(size_t begin) const {
+    constexpr float kFloatRounder = 0x1.8p23f;
+    constexpr auto kFloatTolerance = static_cast<float>(1.3 * kTolerance);
+    float multiples[kTile];
+    float passes[kTile] = {};
+    for (size_t i = 0; i < kTile; ++i) multiples[i] = static_cast<float>(begin + i);
+    for (size_t j = 0; j < kFirstProbes; ++j) {
+      const auto ratio = static_cast<float>(ratios_[j]);
+      for (size_t i = 0; i < kTile; ++i) {
+        const float t = ratio * multiples[i];
+        const float distance = std::fabs(t - (t + kFloatRounder - kFloatRounder));
+        passes[i] += distance <= t * kFloatTolerance ? 1.0f : 0.0f;
+      }
+    }
+    for (size_t i = 0; i < kTile; ++i) {
+      if (passes[i] >= 3 && IsAccepted(multiples[i])) return begin + i;
+    }
+    return 0;
+  }
+
+  bool IsAccepted(double k) const {
+    double passes = 0, by_chance = 0;
+    for (const double ratio : ratios_) {
+      const double t = ratio * k;
+      const double tolerance = t * kTolerance;  // t >= k: the anchor is the smallest.
+      if (std::fabs(t - std::nearbyint(t)) <= tolerance) ++passes;
+      by_chance += std::min(1.0, 2 * tolerance);
+    }
+    return passes >= by_chance + 0.6 * kProbeCount + 2;
+  }
+
+  std::span<const double> magnitudes_;  // Ascending.
+  std::array<double, kProbeCount> ratios_{};
+};
+
+// The mean of component / multiple, taken from small multiples to large ones, each of which needs
+// the step to be known better than the one before.
+double Refine(std::span<const double> magnitudes, double step) {
+  constexpr size_t kTrustedCount = 20;
+  double sum = 0, count = 0;
+  for (size_t i = 0; i < magnitudes.size(); ++i) {
+    const double multiple = std::nearbyint(magnitudes[i] / step);
+    if (multiple < 1 || multiple >= 0x1p24) continue;
+    if (std::fabs(magnitudes[i] / step - multiple) > std::min(0.25, multiple * kTolerance + 1e-3)) {
+      continue;
+    }
+    sum += magnitudes[i] / multiple;
+    count += 1;
+    if (i > kTrustedCount) step = sum / count;
+  }
+  return count == 0 ? step : sum / count;
+}
+
+double Entropy(std::span<const uint32_t> counts) {
+  double total = 0, bits = 0;
+  for (const uint32_t count : counts) total += count;
+  for (const uint32_t count : counts) {
+    if (count != 0) bits -= count * std::log2(count / total);
+  }
+  return bits;
+}
+
+// About as many bits as the compact form takes.
+double Cost(std::span<const double> magnitudes, double step) {
+  std::array<uint32_t, 16> zeros{};
+  std::array<uint32_t, 32> exponents{};
+  double bits = 0;
+  for (const double magnitude : magnitudes) {
+    const double multiple = std::nearbyint(magnitude / step);
+    const bool fits = multiple >= 1 && multiple < 0x1p24 &&
+                      std::fabs(magnitude / step - multiple) <= std::max(multiple * 0x1p-22, 1e-6);
+    if (!fits) {
+      bits += kPatchBits;
+      continue;
+    }
+    const auto number = static_cast<uint32_t>(multiple);
+    const int exponent = static_cast<int>(std::bit_width(number)) - 1;
+    const int zero_count = static_cast<int>(CodedZeros(number));
+    ++zeros[static_cast<size_t>(zero_count)];
+    ++exponents[static_cast<size_t>(exponent)];
+    // Sign, top two bits of the fraction, residual, and what lies below.
+    bits += 1 + 2 + 1.1 + std::max(0, exponent - 3 - zero_count);
+  }
+  return bits + Entropy(zeros) + Entropy(exponents);
+}
+
+}  // namespace
+
+unsigned CodedZeros(uint32_t number) {
+  return number == 0 ? 0 : std::min(15u, static_cast<unsigned>(std::countr_zero(number)));
+}
+
+bool FindPooled(std::span<const float> vector, VectorWords& result) {
+  std::vector<double> magnitudes;
+  for (const float x : vector) {
+    if (!std::isfinite(x)) return false;
+    if (x != 0) magnitudes.push_back(std::fabs(double{x}));
+  }
+  if (magnitudes.size() <= 2 * kProbeCount) return false;
+  std::partial_sort(magnitudes.begin(), magnitudes.begin() + kProbeCount + 1, magnitudes.end());
+  if (magnitudes[0] < 0x1p-100) return false;
+  const double found = StepSearch(magnitudes).Find();
+  if (found == 0) return false;
+  std::sort(magnitudes.begin(), magnitudes.end());
+  const double step = Refine(magnitudes, found);
+  double best_cost = kPlainBits * static_cast<double>(magnitudes.size());
+  double best_step = 0;
+  for (int shift = -8; shift <= 12; ++shift) {
+    const double cost = Cost(magnitudes, std::ldexp(step, shift));
+    if (cost < best_cost) {
+      best_cost = cost;
+      best_step = std::ldexp(step, shift);
+    }
+  }
+  if (best_step == 0) return false;
+  result.recipe = {Word::kInteger, Arithmetic::kNudged, 0, best_step};
+  result.words.resize(vector.size());
+  for (size_t i = 0; i < vector.size(); ++i) {
+    const double multiple = std::nearbyint(vector[i] / best_step);
+    const bool is_small = std::fabs(multiple) < 0x1p24;
+    const auto number = static_cast<float>(is_small ? multiple : 0);
+    result.words[i] = std::bit_cast<uint32_t>(number);
+  }
+  FillResiduals(vector, result);
+  return true;
+}
+
+}  // namespace intact::codec

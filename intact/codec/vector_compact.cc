@@ -1,0 +1,364 @@
+// The compact form: coded upper bits, raw lower bits.
+//
+// Decoding is a chain: where a code ends says where the next begins. A row alone is bound by that
+// chain, so rows are decoded four at a time, their chains side by side; the rest of the work goes
+// over tiles that stay in the first cache.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+#include "intact/codec/bit_stream.h"
+#include "intact/codec/pooled.h"
+#include "intact/codec/vector_forms.h"
+#include "intact/simd/simd.h"
+
+namespace intact::codec {
+namespace {
+
+using base::Status;
+
+constexpr size_t kTile = 512;
+
+uint32_t BitsAt(std::span<const float> vector, size_t i) {
+  return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
+}
+
+void PutCode(BitWriter& bits, Code code) { bits.Put(code.bits, code.length); }
+
+void PutSymbol(BitWriter& bits, const Code* codes, uint32_t symbol) {
+  const Code code = codes[symbol];
+  if (code.length != 0) {
+    PutCode(bits, code);
+  } else {
+    PutCode(bits, codes[kEscape]);
+    bits.Put(symbol, kSymbolBits);
+  }
+}
+
+bool IsPairable(int residual) { return residual >= -3 && residual <= 3; }
+
+// Pair i of the residuals.
+std::array<int, 2> PairAt(std::span<const int8_t> residuals, size_t i) {
+  return {residuals[i], i + 1 < residuals.size() ? residuals[i + 1] : 0};
+}
+
+uint32_t PairNumber(const std::array<int, 2>& pair) {
+  if (!IsPairable(pair[0]) || !IsPairable(pair[1])) return kPairEscape;
+  return static_cast<uint32_t>(7 * (pair[0] + 3) + pair[1] + 3);
+}
+
+unsigned BestSpread(std::span<const int8_t> residuals) {
+  std::array<uint64_t, kSpreadCount> sums{};
+  for (size_t i = 0; i < residuals.size(); i += 2) {
+    const uint32_t number = PairNumber(PairAt(residuals, i));
+    for (size_t s = 0; s < kSpreadCount; ++s) sums[s] += ResidualCodes()[s].lengths[number];
+  }
+  return static_cast<unsigned>(std::min_element(sums.begin(), sums.end()) - sums.begin());
+}
+
+void PutResiduals(BitWriter& bits, std::span<const float> vector,
+                  std::span<const int8_t> residuals) {
+  const unsigned spread = BestSpread(residuals);
+  bits.Put(spread, 2);
+  const ResidualCode& code = ResidualCodes()[spread];
+  for (size_t i = 0; i < residuals.size(); i += 2) {
+    const std::array<int, 2> pair = PairAt(residuals, i);
+    const uint32_t number = PairNumber(pair);
+    PutCode(bits, code.codes[number]);
+    if (number != kPairEscape) continue;
+    for (size_t j = 0; j < 2; ++j) {
+      bits.Put(static_cast<uint8_t>(pair[j]), 8);
+      if (pair[j] == kPatched) bits.Put(BitsAt(vector, i + j), 32);
+    }
+  }
+}
+
+}  // namespace
+
+ModelCodes::ModelCodes(const SymbolModel& model) {
+  for (const CodeBook& book : model.books) {
+    const std::vector<Code> of_book = MakeCodes(book);
+    codes.insert(codes.end(), of_book.begin(), of_book.end());
+  }
+}
+
+void PutCompact(std::span<const float> vector, const VectorWords& words, const SymbolModel& model,
+                const ModelCodes& codes, base::Bytes& target) {
+  PutHeader(words.recipe, Form::kCompact, target);
+  const WordLayout layout = LayoutOf(words.recipe.word);
+  constexpr size_t kBookSize = kSymbolCount + 1;
+  BitWriter bits(target);
+  for (size_t i = 0; i < words.words.size(); ++i) {
+    const size_t book = model.contexts.empty() ? 0 : model.contexts[i];
+    PutSymbol(bits, &codes.codes[book * kBookSize], words.words[i] >> kSymbolShift);
+  }
+  if (!words.residuals.empty()) PutResiduals(bits, vector, words.residuals);
+  bits.Finish();
+  BitWriter raw(target);
+  const uint32_t mask = (1u << layout.raw_bits) - 1;
+  for (const uint32_t word : words.words) {
+    raw.Put(word >> layout.zero_bits & mask, layout.raw_bits);
+  }
+  raw.Finish();
+}
+
+namespace {
+
+// One code that may be an escape.
+uint32_t TakeSymbol(BitCursor& cursor, const DecodeEntry* table) {
+  const DecodeEntry entry = table[cursor.Peek() & (kDecodeTableSize - 1)];
+  cursor.Skip(entry >> 11 & 15);
+  if ((entry & kEscapeBit) == 0) return entry & kSymbolMask;
+  return cursor.Take(kSymbolBits);
+}
+
+// Symbols of components [begin, begin + count) of R rows.
+template <size_t R>
+void TakeSymbols(const SymbolModel& model, std::array<BitCursor, R>& cursors, size_t begin,
+                 size_t count, std::array<std::array<uint16_t, kTile>, R>& symbols) {
+  // Four codes of 11 bits fit the 57 that a load gives.
+  constexpr size_t kCodesPerLoad = 4;
+  const DecodeEntry* tables = model.decode.data();
+  const uint32_t* offsets = model.table_offsets.data() + begin;
+  size_t i = 0;
+  for (; i + kCodesPerLoad <= count; i += kCodesPerLoad) {
+    std::array<uint64_t, R> windows;
+    std::array<uint32_t, R> used{};
+    std::array<uint32_t, R> all{};
+    for (size_t r = 0; r < R; ++r) windows[r] = cursors[r].Peek();
+    for (size_t j = 0; j < kCodesPerLoad; ++j) {
+      const DecodeEntry* table = tables + offsets[i + j];
+      for (size_t r = 0; r < R; ++r) {
+        const uint32_t entry = table[windows[r] & (kDecodeTableSize - 1)];
+        const uint32_t length = entry >> 11;  // With the escape bit above: then all is done again.
+        symbols[r][i + j] = static_cast<uint16_t>(entry & kSymbolMask);
+        windows[r] >>= length & 63;
+        used[r] += length;
+        all[r] |= entry;
+      }
+    }
+    for (size_t r = 0; r < R; ++r) {
+      if ((all[r] & kEscapeBit) == 0) {
+        cursors[r].Skip(used[r]);
+        continue;
+      }
+      for (size_t j = 0; j < kCodesPerLoad; ++j) {
+        symbols[r][i + j] = static_cast<uint16_t>(TakeSymbol(cursors[r], tables + offsets[i + j]));
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    for (size_t r = 0; r < R; ++r) {
+      symbols[r][i] = static_cast<uint16_t>(TakeSymbol(cursors[r], tables + offsets[i]));
+    }
+  }
+}
+
+// Symbols and raw bits of a tile to its words.
+void JoinTile(Word word, const std::array<uint16_t, kTile>& symbols, const std::byte* raw,
+              std::span<float> target) {
+  const WordLayout layout = LayoutOf(word);
+  std::array<uint32_t, kTile> words;
+  simd::BestKernels().unpack_bits(raw, layout.raw_bits, words.data(), target.size());
+  for (size_t i = 0; i < target.size(); ++i) {
+    words[i] = static_cast<uint32_t>(symbols[i]) << kSymbolShift | words[i] << layout.zero_bits;
+  }
+  std::memcpy(target.data(), words.data(), 4 * target.size());
+}
+
+Status TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> target) {
+  const ResidualCode& code = ResidualCodes()[cursor.Take(2)];
+  const auto put = [&](size_t i, int residual) {
+    uint32_t bits;
+    if (residual == kPatched) {
+      bits = cursor.Take(32);
+      if (i >= target.size()) return;
+    } else {
+      if (i >= target.size()) return;
+      bits = ResidualBits(recipe, target[i], residual);
+    }
+    std::memcpy(&target[i], &bits, sizeof(bits));
+  };
+  for (size_t i = 0; i < target.size(); i += 2) {
+    const DecodeEntry entry = code.decode[cursor.Peek() & (kDecodeTableSize - 1)];
+    cursor.Skip(entry >> 11 & 15);
+    if ((entry & kEscapeBit) == 0) {
+      const int number = entry & kSymbolMask;
+      put(i, number / 7 - 3);
+      put(i + 1, number % 7 - 3);
+      continue;
+    }
+    put(i, static_cast<int8_t>(cursor.Take(8)));
+    put(i + 1, static_cast<int8_t>(cursor.Take(8)));
+  }
+  return base::Ok();
+}
+
+// R rows of one word and arithmetic.
+template <size_t R>
+Status ReadRows(const VectorTables& tables, const std::array<VectorHeader, R>& headers,
+                const std::array<std::span<float>, R>& targets) {
+  const Word word = headers[0].recipe.word;
+  const WordLayout layout = LayoutOf(word);
+  const size_t d = targets[0].size();
+  const size_t raw_size = (d * layout.raw_bits + 7) / 8;
+  std::array<BitCursor, R> cursors;
+  for (size_t r = 0; r < R; ++r) {
+    if (headers[r].payload.size() < raw_size) {
+      return base::Corruption("an encoded vector has " + std::to_string(headers[r].payload.size()) +
+                              " bytes behind its header, expected more than " +
+                              std::to_string(raw_size));
+    }
+    // The raw numbers behind the codes may be loaded with them; the end is compared below.
+    cursors[r] = BitCursor(headers[r].payload);
+  }
+  const SymbolModel& model = tables.ModelOf(word);
+  std::array<std::array<uint16_t, kTile>, R> symbols;
+  for (size_t begin = 0; begin < d; begin += kTile) {
+    const size_t count = std::min(kTile, d - begin);
+    TakeSymbols<R>(model, cursors, begin, count, symbols);
+    for (size_t r = 0; r < R; ++r) {
+      const base::ByteSpan payload = headers[r].payload;
+      const std::byte* raw =
+          payload.data() + payload.size() - raw_size + begin * layout.raw_bits / 8;
+      const std::span<float> tile = targets[r].subspan(begin, count);
+      JoinTile(word, symbols[r], raw, tile);
+      ApplyArithmetic(headers[r].recipe, tile);
+    }
+  }
+  for (size_t r = 0; r < R; ++r) {
+    if (HasResiduals(headers[r].recipe.arithmetic)) {
+      INTACT_RETURN_IF_ERROR(TakeResiduals(cursors[r], headers[r].recipe, targets[r]));
+    }
+    const base::ByteSpan payload = headers[r].payload;
+    if (cursors[r].byte_position() != payload.size() - raw_size ||
+        !cursors[r].IsPaddedWithZeros()) {
+      return base::Corruption("an encoded vector's codes end at byte " +
+                              std::to_string(cursors[r].byte_position()) + ", expected " +
+                              std::to_string(payload.size() - raw_size));
+    }
+    const unsigned used = d * layout.raw_bits % 8;
+    if (used != 0 && static_cast<unsigned>(payload.back()) >> used != 0) {
+      return base::Corruption("an encoded vector's padding is not zero");
+    }
+  }
+  return base::Ok();
+}
+
+// Whole numbers: their zeros, sign and magnitude.
+constexpr size_t kZerosCount = 16;
+
+uint32_t MagnitudeOf(uint32_t bits) {
+  return static_cast<uint32_t>(std::fabs(std::bit_cast<float>(bits)));
+}
+
+// Bits of the number that neither the symbol nor the zeros tell: [low, low + count).
+struct OpenBits {
+  unsigned low;
+  unsigned count;
+};
+OpenBits OpenBitsOf(int exponent, unsigned zeros) {
+  const unsigned low = zeros == kZerosCount - 1 ? zeros : zeros + 1;
+  const int count = exponent - 2 - static_cast<int>(low);
+  return {low, static_cast<unsigned>(std::max(count, 0))};
+}
+
+}  // namespace
+
+unsigned IntegerQuarter(std::span<const uint32_t> words) {
+  double sum = 0;
+  for (const uint32_t word : words) {
+    const double value = std::bit_cast<float>(word);
+    sum += value * value;
+  }
+  const double quarter = 2 * std::log2(sum / static_cast<double>(words.size()) + 1);
+  return static_cast<unsigned>(std::clamp(std::nearbyint(quarter), 0.0,
+                                          static_cast<double>(VectorTables::kQuarterCount - 1)));
+}
+
+void PutCompactIntegers(std::span<const float> vector, const VectorWords& words, unsigned quarter,
+                        const ModelCodes& codes, base::Bytes& target) {
+  PutHeader(words.recipe, Form::kCompact, target);
+  target.push_back(static_cast<std::byte>(quarter));
+  std::vector<uint64_t> counts(kZerosCount, 1);
+  for (const uint32_t word : words.words) counts[CodedZeros(MagnitudeOf(word))] += 16;
+  const std::vector<uint8_t> lengths = CodeLengths(counts);
+  for (size_t i = 0; i < kZerosCount; i += 2) {
+    target.push_back(static_cast<std::byte>(lengths[i] | lengths[i + 1] << 4));
+  }
+  const std::vector<Code> zeros_codes = MakeCodes(lengths);
+  BitWriter bits(target);
+  for (const uint32_t word : words.words) {
+    const uint32_t magnitude = MagnitudeOf(word);
+    const unsigned zeros = CodedZeros(magnitude);
+    PutCode(bits, zeros_codes[zeros]);
+    PutSymbol(bits, codes.codes.data(), word >> kSymbolShift);
+    if (magnitude == 0) continue;
+    const OpenBits open = OpenBitsOf(static_cast<int>(std::bit_width(magnitude)) - 1, zeros);
+    bits.Put(magnitude >> open.low & ((uint64_t{1} << open.count) - 1), open.count);
+  }
+  PutResiduals(bits, vector, words.residuals);
+  bits.Finish();
+}
+
+namespace {
+
+Status ReadIntegers(const VectorTables& tables, const VectorHeader& header,
+                    std::span<float> target) {
+  base::ByteReader reader(header.payload);
+  const auto quarter = reader.Get<uint8_t>();
+  const base::ByteSpan nibbles = reader.GetBytes(kZerosCount / 2);
+  if (!reader.ok() || quarter >= VectorTables::kQuarterCount) {
+    return base::Corruption("an encoded vector of sums has no valid table");
+  }
+  std::array<uint8_t, kZerosCount> lengths;
+  for (size_t i = 0; i < kZerosCount; ++i) {
+    lengths[i] = static_cast<unsigned>(nibbles[i / 2]) >> (i % 2 * 4) & 15;
+  }
+  if (!IsComplete(lengths)) return base::Corruption("an encoded vector's code is not complete");
+  std::array<DecodeEntry, kDecodeTableSize> zeros_table;
+  FillDecodeTable(lengths, zeros_table);
+  const DecodeEntry* table = tables.IntegerModel(quarter).decode.data();
+  const base::ByteSpan stream = header.payload.subspan(reader.position());
+  BitCursor cursor(stream);
+  for (float& value : target) {
+    const DecodeEntry entry = zeros_table[cursor.Peek() & (kDecodeTableSize - 1)];
+    cursor.Skip(entry >> 11 & 15);
+    const unsigned zeros = (entry & kEscapeBit) != 0 ? kZerosCount - 1 : entry & kSymbolMask;
+    const uint32_t symbol = TakeSymbol(cursor, table);
+    const int exponent = static_cast<int>(symbol >> 2 & 255) - 127;
+    uint32_t magnitude = 0;
+    if (exponent >= 0 && exponent < 24) {
+      const OpenBits open = OpenBitsOf(exponent, zeros);
+      magnitude = ((4 | (symbol & 3)) << exponent) >> 2;
+      magnitude |= cursor.Take(open.count) << open.low;
+      if (static_cast<int>(zeros) < exponent - 2) magnitude |= (zeros < 15 ? 1u : 0u) << zeros;
+    } else if ((symbol & 0x3ff) != 0) {
+      return base::Corruption("an encoded vector of sums has a number that is none");
+    }
+    const auto number = static_cast<float>(magnitude);
+    value = (symbol >> 10 & 1) != 0 ? -number : number;
+  }
+  INTACT_RETURN_IF_ERROR(TakeResiduals(cursor, header.recipe, target));
+  if (cursor.byte_position() != stream.size() || !cursor.IsPaddedWithZeros()) {
+    return base::Corruption("an encoded vector of sums does not end where it should");
+  }
+  return base::Ok();
+}
+
+}  // namespace
+
+Status ReadCompact(const VectorTables& tables, const VectorHeader& header,
+                   std::span<float> target) {
+  if (header.recipe.word == Word::kInteger) return ReadIntegers(tables, header, target);
+  return ReadRows<1>(tables, {header}, {target});
+}
+
+Status ReadCompactRows(const VectorTables& tables,
+                       const std::array<VectorHeader, kRowsAtOnce>& headers,
+                       const std::array<std::span<float>, kRowsAtOnce>& targets) {
+  return ReadRows<kRowsAtOnce>(tables, headers, targets);
+}
+
+}  // namespace intact::codec

@@ -1,0 +1,229 @@
+// Plain words and planes: the forms that decode at the speed of memory.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <optional>
+
+#include "intact/codec/bit_stream.h"
+#include "intact/codec/elements.h"
+#include "intact/codec/vector_forms.h"
+#include "intact/simd/simd.h"
+
+namespace intact::codec {
+namespace {
+
+using base::Status;
+
+uint32_t BitsAt(std::span<const float> vector, size_t i) {
+  return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
+}
+
+template <typename T>
+void Append(base::Bytes& target, T value) {
+  const size_t at = target.size();
+  target.resize(at + sizeof(T));
+  base::Store(target.data() + at, value);
+}
+
+Status WrongSize(size_t found, size_t expected) {
+  return base::Corruption("an encoded vector has " + std::to_string(found) +
+                          " bytes behind its header, expected " + std::to_string(expected));
+}
+
+}  // namespace
+
+namespace {
+
+// The bits of a float16 whose value is 2^shift times that of these bits of a float32; -1 when there
+// is none. An infinity or NaN takes no shift.
+int32_t Float16Bits(uint32_t bits, int shift) {
+  float word = std::bit_cast<float>(bits);
+  if (shift != 0) {
+    if (!std::isfinite(word)) return -1;
+    word = std::ldexp(word, shift);
+    bits = std::bit_cast<uint32_t>(word);
+  }
+  uint16_t half = 0;
+  const bool is_exact = NarrowElements(base::ElementType::kFloat16, std::span(&word, 1),
+                                       std::as_writable_bytes(std::span(&half, 1))) == 1;
+  return is_exact ? half : -1;
+}
+
+// By how many powers of two to multiply the words so that all are float16, preferably none; the
+// recipe's scale makes up for it.
+std::optional<int> Float16Shift(const VectorWords& words) {
+  const auto fits = [&](int shift) {
+    return std::all_of(words.words.begin(), words.words.end(),
+                       [&](uint32_t word) { return Float16Bits(word, shift) >= 0; });
+  };
+  if (fits(0)) return 0;
+  if (words.recipe.arithmetic == Arithmetic::kNone) return std::nullopt;
+  uint32_t largest = 0;
+  for (const uint32_t word : words.words) largest = std::max(largest, word & 0x7fffffff);
+  constexpr int kExponentMax = 15;
+  const int shift = kExponentMax - (static_cast<int>(largest >> 23) - 127);
+  if (fits(shift)) return shift;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool PutPlain(std::span<const float> vector, const VectorWords& words, base::Bytes& target) {
+  const Word word = words.recipe.word;
+  Recipe recipe = words.recipe;
+  int shift = 0;
+  if (word == Word::kFloat16) {
+    const std::optional<int> found = Float16Shift(words);
+    if (!found) return false;
+    shift = *found;
+    recipe.scale =
+        std::ldexp(recipe.scale, recipe.arithmetic == Arithmetic::kDivided ? shift : -shift);
+  }
+  PutHeader(recipe, Form::kPlain, target);
+  const size_t width = word == Word::kFloat32 ? 4 : 2;
+  const size_t at = target.size();
+  target.resize(at + width * words.words.size());
+  for (size_t i = 0; i < words.words.size(); ++i) {
+    const uint32_t bits = words.words[i];
+    if (word == Word::kFloat32) {
+      base::Store(target.data() + at + 4 * i, bits);
+    } else {
+      const uint32_t half =
+          word == Word::kBfloat16 ? bits >> 16 : static_cast<uint32_t>(Float16Bits(bits, shift));
+      base::Store(target.data() + at + 2 * i, static_cast<uint16_t>(half));
+    }
+  }
+  for (const int8_t residual : words.residuals) Append(target, residual);
+  for (size_t i = 0; i < words.residuals.size(); ++i) {
+    if (words.residuals[i] == kPatched) Append(target, BitsAt(vector, i));
+  }
+  return true;
+}
+
+Status ReadPlain(const VectorHeader& header, std::span<float> target) {
+  const size_t d = target.size();
+  const base::ByteSpan payload = header.payload;
+  if (header.recipe.word == Word::kFloat32) {
+    if (payload.size() != 4 * d) return WrongSize(payload.size(), 4 * d);
+    std::memcpy(target.data(), payload.data(), 4 * d);
+    return base::Ok();
+  }
+  const bool has_residuals = HasResiduals(header.recipe.arithmetic);
+  const size_t least = (has_residuals ? 3 : 2) * d;
+  if (payload.size() < least || (!has_residuals && payload.size() != least)) {
+    return WrongSize(payload.size(), least);
+  }
+  const simd::Kernels& kernels = simd::BestKernels();
+  const auto widen = header.recipe.word == Word::kFloat16 ? kernels.widen_f16 : kernels.widen_bf16;
+  // In pieces, so that the arithmetic finds them in the first cache.
+  constexpr size_t kTile = 1024;
+  for (size_t begin = 0; begin < d; begin += kTile) {
+    const std::span<float> tile = target.subspan(begin, std::min(kTile, d - begin));
+    widen(payload.data() + 2 * begin, tile.data(), tile.size());
+    ApplyArithmetic(header.recipe, tile);
+  }
+  if (!has_residuals) return base::Ok();
+  size_t patch = least;
+  for (size_t i = 0; i < d; ++i) {
+    const auto residual = base::Load<int8_t>(payload.data() + 2 * d + i);
+    uint32_t bits;
+    if (residual == kPatched) {
+      if (patch + 4 > payload.size()) return WrongSize(payload.size(), patch + 4);
+      bits = base::Load<uint32_t>(payload.data() + patch);
+      patch += 4;
+    } else {
+      bits = ResidualBits(header.recipe, target[i], residual);
+    }
+    std::memcpy(&target[i], &bits, sizeof(bits));
+  }
+  return patch == payload.size() ? base::Ok() : WrongSize(payload.size(), patch);
+}
+
+namespace {
+
+constexpr uint32_t kPlaneExponents = 8;
+
+// The eight consecutive exponents that hold the most components.
+uint32_t BestBase(std::span<const float> vector) {
+  std::array<uint32_t, 256> counts{};
+  for (size_t i = 0; i < vector.size(); ++i) ++counts[BitsAt(vector, i) >> 23 & 255];
+  uint32_t sum = 0, best_sum = 0, best = 0;
+  for (uint32_t exponent = 0; exponent < 256; ++exponent) {
+    sum += counts[exponent];
+    if (exponent >= kPlaneExponents) sum -= counts[exponent - kPlaneExponents];
+    if (sum > best_sum) {
+      best_sum = sum;
+      best = exponent < kPlaneExponents ? 0 : exponent - kPlaneExponents + 1;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+void PutPlanes(std::span<const float> vector, base::Bytes& target) {
+  PutHeader({}, Form::kPlanes, target);
+  const uint32_t base = BestBase(vector);
+  Append(target, static_cast<uint8_t>(base));
+  const size_t count_at = target.size();
+  Append(target, uint16_t{0});
+  for (size_t i = 0; i < vector.size(); ++i) {
+    Append(target, static_cast<uint16_t>(BitsAt(vector, i)));
+  }
+  for (size_t i = 0; i < vector.size(); ++i) {
+    const uint32_t bits = BitsAt(vector, i);
+    Append(target, static_cast<uint8_t>((bits >> 16 & 0x7f) | (bits >> 31 << 7)));
+  }
+  base::Bytes listed;
+  BitWriter codes(target);
+  size_t count = 0;
+  for (size_t i = 0; i < vector.size(); ++i) {
+    const uint32_t exponent = BitsAt(vector, i) >> 23 & 255;
+    const bool is_listed = exponent < base || exponent >= base + kPlaneExponents;
+    codes.Put(is_listed ? 0 : exponent - base, 3);
+    if (!is_listed) continue;
+    ++count;
+    Append(listed, static_cast<uint16_t>(i));
+    Append(listed, static_cast<uint8_t>(exponent));
+  }
+  codes.Finish();
+  // More than the field can say is more than plain takes: the encoder drops what is not proven.
+  base::Store(target.data() + count_at, static_cast<uint16_t>(std::min<size_t>(count, 65535)));
+  target.insert(target.end(), listed.begin(), listed.end());
+}
+
+Status ReadPlanes(const VectorHeader& header, std::span<float> target) {
+  const size_t d = target.size();
+  const base::ByteSpan payload = header.payload;
+  const size_t codes_size = (3 * d + 7) / 8;
+  const size_t least = 3 + 3 * d + codes_size;
+  if (payload.size() < least) return WrongSize(payload.size(), least);
+  const auto base = static_cast<uint32_t>(payload[0]);
+  const size_t count = base::Load<uint16_t>(payload.data() + 1);
+  if (payload.size() != least + 3 * count) return WrongSize(payload.size(), least + 3 * count);
+  if (base > 256 - kPlaneExponents) {
+    return base::Corruption("an encoded vector has exponents from " + std::to_string(base));
+  }
+  const std::byte* low = payload.data() + 3;
+  const std::byte* high = low + 2 * d;
+  const std::byte* codes = high + d;
+  const unsigned used = 3 * d % 8;
+  if (used != 0 && static_cast<unsigned>(codes[codes_size - 1]) >> used != 0) {
+    return base::Corruption("an encoded vector's padding is not zero");
+  }
+  auto* words = reinterpret_cast<std::byte*>(target.data());
+  simd::BestKernels().join_planes(codes, high, low, base, reinterpret_cast<uint32_t*>(words), d);
+  for (size_t i = 0; i < count; ++i) {
+    const std::byte* entry = payload.data() + least + 3 * i;
+    const size_t index = base::Load<uint16_t>(entry);
+    if (index >= d) {
+      return base::Corruption("an encoded vector lists component " + std::to_string(index) +
+                              " of " + std::to_string(d));
+    }
+    const auto word = base::Load<uint32_t>(words + 4 * index) & ~(uint32_t{255} << 23);
+    base::Store(words + 4 * index, word | static_cast<uint32_t>(entry[2]) << 23);
+  }
+  return base::Ok();
+}
+
+}  // namespace intact::codec

@@ -1,0 +1,105 @@
+#include "intact/engine/stats.h"
+
+#include <algorithm>
+
+#include "intact/engine/collection.h"
+#include "intact/format/catalog.h"
+#include "intact/format/postings.h"
+#include "intact/format/superblock.h"
+#include "intact/os/os.h"
+
+namespace intact::engine {
+namespace {
+
+// Where a section's bytes are counted.
+std::string PartOf(uint32_t kind) {
+  switch (kind) {
+    case format::kSectionKeys:
+    case format::kSectionKeyOrder:
+      return "keys";
+    case format::kSectionCodes:
+    case format::kSectionCodeScales:
+      return "codes";
+    case format::kSectionRest:
+      return "vectors";
+    case format::kSectionCatalog:
+      return "catalog";
+    case format::kSectionPostings:
+      return "postings";
+    case kSectionRecords:
+      return "records";
+    default:
+      return std::string(format::SectionKindName(kind));
+  }
+}
+
+class Parts {
+ public:
+  void Add(const std::string& name, uint64_t bytes) {
+    const auto found = std::find_if(parts_.begin(), parts_.end(),
+                                    [&](const StatsPart& part) { return part.name == name; });
+    if (found == parts_.end()) {
+      parts_.push_back({name, bytes});
+    } else {
+      found->bytes += bytes;
+    }
+    total_ += bytes;
+  }
+  uint64_t total() const { return total_; }
+  std::vector<StatsPart> Take() { return std::move(parts_); }
+
+ private:
+  std::vector<StatsPart> parts_ = {{"vectors"}, {"codes"}, {"keys"}, {"row table"}};
+  uint64_t total_ = 0;
+};
+
+}  // namespace
+
+base::Result<StatsReport> ReadStats(const std::string& store) {
+  auto opened = store::Store::OpenReadOnly(os::RealFileSystem(), store);
+  if (!opened.ok()) return opened.status();
+  const store::Snapshot& snapshot = **opened;
+  StatsReport report;
+  report.store = store;
+  report.is_collection = IsCollection(snapshot.engine_state());
+  report.model = snapshot.spec().model;
+  report.metric = MetricName(snapshot.spec().metric);
+  report.dimensions = snapshot.spec().dimensions;
+  report.version = snapshot.version();
+  report.segments = snapshot.segments().size();
+  report.rows = snapshot.row_count();
+  base::ElementType element = base::ElementType::kFloat32;
+  if (report.is_collection) {
+    INTACT_ASSIGN_OR_RETURN(const auto view, CollectionView::Load(*opened, store));
+    report.rows = view->record_count();
+    report.rows_superseded = view->superseded_count();
+    element = view->state().element;
+  }
+  report.element = base::ElementTypeName(element);
+  report.raw_bytes = report.rows * report.dimensions * sizeof(float);
+  report.given_bytes = report.rows * report.dimensions * base::ElementSize(element);
+
+  Parts parts;
+  for (const auto& segment : snapshot.segments()) {
+    uint64_t in_sections = 0;
+    for (const format::SectionEntry& section : segment->header().sections) {
+      parts.Add(PartOf(section.kind), section.size);
+      in_sections += section.size;
+    }
+    parts.Add("overhead", segment->file_size() - in_sections);
+  }
+  INTACT_ASSIGN_OR_RETURN(const auto entries, os::ListDirectory(store));
+  uint64_t on_disk = 0;
+  for (const os::DirectoryEntry& entry : entries) {
+    if (entry.stat.kind != os::EntryKind::kFile) continue;
+    on_disk += entry.stat.size;
+    if (entry.name.starts_with("manifest-")) ++report.versions;
+  }
+  // Superblock, manifests, the lock; and what a writer is just about to write or to remove.
+  parts.Add("overhead", on_disk - std::min(on_disk, parts.total()));
+  report.stored_bytes = parts.total();
+  report.parts = parts.Take();
+  return report;
+}
+
+}  // namespace intact::engine

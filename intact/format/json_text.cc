@@ -1,0 +1,320 @@
+#include "intact/format/json_text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace intact::format {
+namespace {
+
+constexpr std::string_view kBase64Digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr uint8_t kNoDigit = 0xff;
+
+constexpr std::array<uint8_t, 256> MakeBase64Values() {
+  std::array<uint8_t, 256> values{};
+  values.fill(kNoDigit);
+  for (size_t i = 0; i < kBase64Digits.size(); ++i) {
+    values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<uint8_t>(i);
+  }
+  return values;
+}
+constexpr std::array<uint8_t, 256> kBase64Values = MakeBase64Values();
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+int HexValue(char c) {
+  if (IsDigit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// What stands for itself after a backslash, decoded; 0 for 'u' and all else.
+char SimpleEscape(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+      return c;
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return '\0';
+  }
+}
+
+// Four digits that are known to be hexadecimal.
+uint32_t HexUnit(std::string_view digits) {
+  uint32_t unit = 0;
+  for (const char c : digits.substr(0, 4)) unit = unit * 16 + static_cast<uint32_t>(HexValue(c));
+  return unit;
+}
+
+void AppendUtf8(uint32_t code_point, std::string& out) {
+  const auto put = [&](uint32_t byte) { out += static_cast<char>(byte); };
+  if (code_point < 0x80) {
+    put(code_point);
+  } else if (code_point < 0x800) {
+    put(0xc0 | code_point >> 6);
+    put(0x80 | (code_point & 0x3f));
+  } else if (code_point < 0x10000) {
+    put(0xe0 | code_point >> 12);
+    put(0x80 | (code_point >> 6 & 0x3f));
+    put(0x80 | (code_point & 0x3f));
+  } else {
+    put(0xf0 | code_point >> 18);
+    put(0x80 | (code_point >> 12 & 0x3f));
+    put(0x80 | (code_point >> 6 & 0x3f));
+    put(0x80 | (code_point & 0x3f));
+  }
+}
+
+// Bytes of the well-formed sequence that `text` begins with; 0 when there is none. The ranges are
+// table 3-7 of the Unicode standard.
+size_t Utf8SequenceSize(std::string_view text) {
+  const auto byte = [&](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  const auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const unsigned first = byte(0);
+  const unsigned second = byte(1);
+  if (first < 0x80) return text.empty() ? 0 : 1;
+  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    if (first == 0xe0 && second < 0xa0) return 0;
+    if (first == 0xed && second > 0x9f) return 0;
+    return continues(1) && continues(2) ? 3 : 0;
+  }
+  if (first < 0xf0 || first > 0xf4) return 0;
+  if (first == 0xf0 && second < 0x90) return 0;
+  if (first == 0xf4 && second > 0x8f) return 0;
+  return continues(1) && continues(2) && continues(3) ? 4 : 0;
+}
+
+}  // namespace
+
+bool JsonScanner::SkipDigits() {
+  const size_t begin = position_;
+  while (position_ < text_.size() && IsDigit(text_[position_])) ++position_;
+  return position_ > begin;
+}
+
+bool JsonScanner::SkipNumber() {
+  const auto skip = [&](char c) {
+    const bool is_there = position_ < text_.size() && text_[position_] == c;
+    position_ += is_there ? 1 : 0;
+    return is_there;
+  };
+  skip('-');
+  if (!skip('0') && !SkipDigits()) return false;
+  if (skip('.') && !SkipDigits()) return false;
+  if (!skip('e') && !skip('E')) return true;
+  if (!skip('+')) skip('-');
+  return SkipDigits();
+}
+
+bool JsonScanner::SkipString() {
+  if (!Take('"')) return false;
+  for (; position_ < text_.size(); ++position_) {
+    const char c = text_[position_];
+    if (c == '"') {
+      ++position_;
+      return true;
+    }
+    if (static_cast<unsigned char>(c) < 0x20) return false;
+    if (c != '\\') continue;
+    ++position_;
+    if (position_ == text_.size()) return false;
+    if (text_[position_] == 'u') {
+      for (int digit = 0; digit < 4; ++digit) {
+        ++position_;
+        if (position_ == text_.size() || HexValue(text_[position_]) < 0) return false;
+      }
+    } else if (SimpleEscape(text_[position_]) == '\0') {
+      return false;
+    }
+  }
+  return false;
+}
+
+bool JsonScanner::SkipScalar() {
+  const char first = Peek();
+  if (first == '"') return SkipString();
+  if (first == '-' || IsDigit(first)) return SkipNumber();
+  for (const std::string_view word : {"true", "false", "null"}) {
+    if (text_.substr(position_).starts_with(word)) {
+      position_ += word.size();
+      return true;
+    }
+  }
+  return false;
+}
+
+bool JsonScanner::SkipName() {
+  SkipBlanks();
+  return SkipString() && Take(':');
+}
+
+bool JsonScanner::TakeString(std::string_view& text) {
+  SkipBlanks();
+  const size_t begin = position_;
+  if (!SkipString()) return false;
+  text = text_.substr(begin, position_ - begin);
+  return true;
+}
+
+bool JsonScanner::TakeValue(std::string_view& text, size_t* depth_reached) {
+  SkipBlanks();
+  const size_t begin = position_;
+  uint64_t objects = 0;  // The open arrays (0) and objects (1), the innermost in the lowest bit.
+  static_assert(kJsonDepthMax <= 64);
+  size_t depth = 0;
+  size_t depth_max = 0;
+  const auto closing = [&] { return (objects & 1) != 0 ? '}' : ']'; };
+  do {
+    const char first = Peek();
+    if (first == '{' || first == '[') {
+      if (depth == kJsonDepthMax) return false;
+      ++position_;
+      ++depth;
+      depth_max = std::max(depth_max, depth);
+      objects = objects << 1 | (first == '{' ? 1 : 0);
+      if (Peek() != closing()) {
+        if (first == '{' && !SkipName()) return false;
+        continue;
+      }
+    } else if (!SkipScalar()) {
+      return false;
+    }
+    // A value has ended, or an array or object without one is about to: no comma then, as Peek saw.
+    while (depth > 0) {
+      if (Take(',')) {
+        if ((objects & 1) != 0 && !SkipName()) return false;
+        break;
+      }
+      if (!Take(closing())) return false;
+      objects >>= 1;
+      --depth;
+    }
+  } while (depth > 0);
+  text = text_.substr(begin, position_ - begin);
+  if (depth_reached != nullptr) *depth_reached = depth_max;
+  return true;
+}
+
+bool IsUtf8(std::string_view text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    // Eight bytes of ASCII at once, the usual case by far.
+    if (text.size() - at >= 8 &&
+        (base::Load<uint64_t>(text.data() + at) & 0x8080808080808080) == 0) {
+      at += 8;
+      continue;
+    }
+    const size_t size = Utf8SequenceSize(text.substr(at, 4));
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
+}
+
+bool IsJsonObject(std::string_view text) {
+  JsonScanner scanner(text);
+  std::string_view value;
+  return scanner.Peek() == '{' && scanner.TakeValue(value) && scanner.AtEnd() && IsUtf8(text);
+}
+
+std::optional<std::string> DecodeJsonString(std::string_view quoted) {
+  const std::string_view text = quoted.substr(1, quoted.size() - 2);
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '\\') {
+      decoded += text[at];
+      continue;
+    }
+    ++at;
+    if (text[at] != 'u') {
+      decoded += SimpleEscape(text[at]);
+      continue;
+    }
+    uint32_t code_point = HexUnit(text.substr(at + 1));
+    at += 4;
+    if (code_point >= 0xd800 && code_point <= 0xdfff) {
+      if (code_point >= 0xdc00 || !text.substr(at + 1).starts_with("\\u")) return std::nullopt;
+      const uint32_t low = HexUnit(text.substr(at + 3));
+      if (low < 0xdc00 || low > 0xdfff) return std::nullopt;
+      code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
+      at += 6;
+    }
+    AppendUtf8(code_point, decoded);
+  }
+  return decoded;
+}
+
+void AppendJsonString(std::string_view text, std::string& out) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      const auto value = static_cast<unsigned char>(c);
+      out += "\\u00";
+      out += kHexDigits[value >> 4];
+      out += kHexDigits[value & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+std::optional<base::Bytes> DecodeBase64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  size_t padding = 0;
+  while (padding < 2 && !text.empty() && text.back() == '=') {
+    text.remove_suffix(1);
+    ++padding;
+  }
+  base::Bytes bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  uint32_t bits = 0;
+  size_t bit_count = 0;
+  for (const char c : text) {
+    const uint8_t value = kBase64Values[static_cast<unsigned char>(c)];
+    if (value == kNoDigit) return std::nullopt;
+    bits = (bits << 6 | value) & 0xffff;
+    bit_count += 6;
+    if (bit_count < 8) continue;
+    bit_count -= 8;
+    bytes.push_back(static_cast<std::byte>(bits >> bit_count & 0xff));
+  }
+  // What is left over of the last digit must be zero, so that a value has one text only.
+  if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;
+  return bytes;
+}
+
+void AppendBase64(base::ByteSpan bytes, std::string& out) {
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    const size_t size = std::min<size_t>(3, bytes.size() - at);
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; ++i) {
+      bits = bits << 8 | (i < size ? static_cast<uint32_t>(bytes[at + i]) : 0);
+    }
+    for (size_t i = 0; i < 4; ++i) {
+      out += i <= size ? kBase64Digits[bits >> (18 - 6 * i) & 63] : '=';
+    }
+  }
+}
+
+}  // namespace intact::format

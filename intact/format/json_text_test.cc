@@ -1,0 +1,107 @@
+#include "intact/format/json_text.h"
+
+#include <gtest/gtest.h>
+
+namespace intact::format {
+namespace {
+
+// The first value of `text`, or "none".
+std::string FirstValue(std::string_view text) {
+  JsonScanner scanner(text);
+  std::string_view value;
+  return scanner.TakeValue(value) ? std::string(value) : "none";
+}
+
+TEST(JsonScanner, GivesTheExactTextOfAValue) {
+  for (const std::string_view text :
+       {"0", "-0", "-0.0", "1e5", "1E-05", "12.50e+3", "true", "false", "null", "\"\"", "[]", "{}",
+        "[ ]", "{ }", "[1 , [2],{\"a\" :[]} ]", R"({"a":{"b":[true,null,"]}"]},"c":1})",
+        R"("\"\\\/\b\f\n\r\t\u00e9\uD83D")", "[[],[[]],{}]"}) {
+    EXPECT_EQ(FirstValue(text), text);
+    EXPECT_EQ(FirstValue(" \t\r\n" + std::string(text) + " ,x"), text);
+  }
+}
+
+TEST(JsonScanner, RefusesWhatIsNoJson) {
+  for (const std::string_view text :
+       {"",         " ",         "-",           "+1",       ".5",     "1.",        "1e",
+        "1e+",      "NaN",       "Infinity",    "nul",      "True",   "\"",        "\"a",
+        "\"\\",     "\"\\x\"",   "\"\\u12g4\"", "\"\\u123", "\"\n\"", "[",         "[1",
+        "[1,",      "[1,]",      "[,1]",        "[1 2]",    "{",      "{\"a\"",    "{\"a\":",
+        "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",  "{a:1}",    "{1:1}",  "{\"a\" 1}", "[}",
+        "{]",       "[1}",       "{\"a\":1]",   "'a'"}) {
+    EXPECT_EQ(FirstValue(text), "none") << text;
+  }
+  EXPECT_EQ(FirstValue("01"), "0") << "the 1 is left, and no value may follow";
+}
+
+TEST(JsonScanner, LimitsDepth) {
+  const std::string deep = std::string(kJsonDepthMax, '[') + std::string(kJsonDepthMax, ']');
+  EXPECT_EQ(FirstValue(deep), deep);
+  EXPECT_EQ(FirstValue("[" + deep + "]"), "none");
+  EXPECT_EQ(FirstValue(std::string(1000000, '[')), "none");
+  JsonScanner scanner("[{\"a\":[]},{}]");
+  std::string_view value;
+  size_t depth = 0;
+  EXPECT_TRUE(scanner.TakeValue(value, &depth));
+  EXPECT_EQ(depth, 3u);
+}
+
+TEST(JsonText, KnowsUtf8) {
+  for (const std::string_view text : {"", "plain ascii, longer than a word", "\xc3\xa9",
+                                      "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(IsUtf8(text)) << text;
+  }
+  for (const std::string_view text :
+       {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xe2\x82", "\xf0\x80\x80\x80",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "12345678\xff"}) {
+    EXPECT_FALSE(IsUtf8(text));
+  }
+}
+
+TEST(JsonText, DecodesAndEncodesStrings) {
+  EXPECT_EQ(DecodeJsonString(R"("\"\\\/\b\f\n\r\t")"), "\"\\/\b\f\n\r\t");
+  EXPECT_EQ(DecodeJsonString(R"("a\u00e9\u20AC\ud83d\ude00z")"), "a\u00e9\u20ac\U0001f600z");
+  EXPECT_EQ(DecodeJsonString(R"("\u0000")"), std::string(1, '\0'));
+  for (const std::string_view text :
+       {R"("\ud83d")", R"("\ude00")", R"("\ud83dx")", R"("\ud83d\n")", R"("\ud83d\ud83d")"}) {
+    EXPECT_EQ(DecodeJsonString(text), std::nullopt) << text;
+  }
+  std::string all;
+  for (int c = 0; c < 128; ++c) all += static_cast<char>(c);
+  all += "\u20ac";
+  std::string quoted;
+  AppendJsonString(all, quoted);
+  EXPECT_EQ(FirstValue(quoted), quoted);
+  EXPECT_EQ(DecodeJsonString(quoted), all);
+}
+
+TEST(JsonText, KnowsObjects) {
+  EXPECT_TRUE(IsJsonObject(" {\"a\":[1]}\n"));
+  for (const std::string_view text : {"", "[]", "1", "{} {}", "{}x", "{\"a\":\"\xff\"}"}) {
+    EXPECT_FALSE(IsJsonObject(text)) << text;
+  }
+}
+
+TEST(Base64, ComesBackAsItWas) {
+  std::string text;
+  AppendBase64(base::AsBytes("foobar"), text);
+  EXPECT_EQ(text, "Zm9vYmFy");
+  for (size_t size = 0; size < 300; ++size) {
+    base::Bytes bytes(size);
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 37 + size);
+    std::string encoded;
+    AppendBase64(bytes, encoded);
+    EXPECT_EQ(DecodeBase64(encoded), bytes) << size;
+  }
+}
+
+TEST(Base64, HasOneTextPerValue) {
+  for (const std::string_view text :
+       {"A", "AA", "AAA", "A===", "AA=A", "AB==", "AAB=", "AAA A", "AA-_", "====", "AAAA="}) {
+    EXPECT_EQ(DecodeBase64(text), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace intact::format
