@@ -86,14 +86,12 @@ std::vector<Code> MakeCodes(std::span<const uint8_t> lengths) {
 }
 
 void FillDecodeTable(std::span<const uint8_t> lengths, std::span<DecodeEntry> table) {
-  INTACT_CHECK(table.size() == kDecodeTableSize && lengths.size() <= kDecodeTableSize + 1);
+  INTACT_CHECK(table.size() == kDecodeTableSize && lengths.size() <= kDecodeTableSize);
   const std::vector<Code> codes = MakeCodes(lengths);
-  const size_t escape = lengths.size() - 1;
   for (size_t symbol = 0; symbol < codes.size(); ++symbol) {
     const Code code = codes[symbol];
     if (code.length == 0) continue;
-    const auto entry = static_cast<DecodeEntry>(
-        (symbol == escape ? kEscapeBit : static_cast<DecodeEntry>(symbol)) | code.length << 11);
+    const auto entry = static_cast<DecodeEntry>(symbol << kEntrySymbolShift | code.length);
     for (size_t at = code.bits; at < kDecodeTableSize; at += size_t{1} << code.length) {
       table[at] = entry;
     }

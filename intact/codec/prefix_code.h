@@ -1,4 +1,4 @@
-// Canonical prefix codes of at most 11 bits: lengths from weights, tables from lengths.
+// Canonical prefix codes of at most 10 bits: lengths from weights, tables from lengths.
 // docs/format/codecs.md, "Tables". Internal to codec; functions of values.
 #pragma once
 
@@ -8,15 +8,15 @@
 
 namespace intact::codec {
 
-inline constexpr unsigned kCodeLengthMax = 11;
+inline constexpr unsigned kCodeLengthMax = 10;
 inline constexpr size_t kDecodeTableSize = size_t{1} << kCodeLengthMax;
 
 // The lengths, by symbol, that minimise the sum of weight x length; 0 where the weight is 0. At
-// least two and at most 2^11 weights are positive; their sum x 11 fits 64 bits. Package-merge:
+// least two and at most 2^10 weights are positive; their sum x 10 fits 64 bits. Package-merge:
 // Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", 1990.
 std::vector<uint8_t> CodeLengths(std::span<const uint64_t> weights);
 
-// True when the lengths, each at most 11, use all codes exactly and there are at least two.
+// True when the lengths, each at most 10, use all codes exactly and there are at least two.
 bool IsComplete(std::span<const uint8_t> lengths);
 
 // A code as it is written: its first bit lowest.
@@ -27,11 +27,11 @@ struct Code {
 // By symbol; lengths must be complete.
 std::vector<Code> MakeCodes(std::span<const uint8_t> lengths);
 
-// What the next 11 bits of a stream begin with: symbol | length << 11 | 1 << 15 for the escape.
+// What the next 10 bits of a stream begin with: symbol << 6 | length, as simd reads them.
 using DecodeEntry = uint16_t;
-inline constexpr DecodeEntry kEscapeBit = 0x8000;
-inline constexpr DecodeEntry kSymbolMask = 0x7ff;
-// Fills `table` [2^11]. The last symbol is the escape; other symbols are below 2^11.
+inline constexpr unsigned kEntrySymbolShift = 6;
+inline constexpr DecodeEntry kEntryLengthMask = 63;
+// Fills `table` [2^10]; at most 2^10 symbols.
 void FillDecodeTable(std::span<const uint8_t> lengths, std::span<DecodeEntry> table);
 
 }  // namespace intact::codec

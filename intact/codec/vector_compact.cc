@@ -16,9 +16,10 @@
 namespace intact::codec {
 namespace {
 
+using base::Result;
 using base::Status;
 
-constexpr size_t kTile = 512;
+constexpr size_t kTile = simd::kPrefixStride;
 
 uint32_t BitsAt(std::span<const float> vector, size_t i) {
   return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
@@ -26,14 +27,12 @@ uint32_t BitsAt(std::span<const float> vector, size_t i) {
 
 void PutCode(BitWriter& bits, Code code) { bits.Put(code.bits, code.length); }
 
-void PutSymbol(BitWriter& bits, const Code* codes, uint32_t symbol) {
-  const Code code = codes[symbol];
-  if (code.length != 0) {
-    PutCode(bits, code);
-  } else {
-    PutCode(bits, codes[kEscape]);
-    bits.Put(symbol, kSymbolBits);
-  }
+// The code of a head; true when it is the escape's.
+bool PutHead(BitWriter& bits, const Code* codes, uint32_t head) {
+  const uint32_t symbol = SymbolOf(head);
+  const bool is_escaped = symbol == kEscape || codes[symbol].length == 0;
+  PutCode(bits, codes[is_escaped ? kEscape : symbol]);
+  return is_escaped;
 }
 
 bool IsPairable(int residual) { return residual >= -3 && residual <= 3; }
@@ -83,18 +82,50 @@ ModelCodes::ModelCodes(const SymbolModel& model) {
   }
 }
 
+namespace {
+
+// Elias's gamma code: as many zeros as the number has bits below its first, a one, those bits.
+void PutCount(BitWriter& bits, uint32_t count) {
+  const auto below = static_cast<unsigned>(std::bit_width(count + 1)) - 1;
+  bits.Put(0, below);
+  bits.Put(1, 1);
+  bits.Put((count + 1) & ((1u << below) - 1), below);
+}
+
+// A count of at most `count_max`.
+Result<uint32_t> TakeCount(BitCursor& cursor, size_t count_max) {
+  const auto below = static_cast<unsigned>(std::countr_zero(cursor.Peek() | uint64_t{1} << 20));
+  cursor.Skip(below + 1);
+  const uint32_t count = (1u << below | cursor.Take(below)) - 1;
+  if (count <= count_max) return count;
+  return base::Corruption("an encoded vector escapes " + std::to_string(count) + " of " +
+                          std::to_string(count_max) + " components");
+}
+
+}  // namespace
+
 void PutCompact(std::span<const float> vector, const VectorWords& words, const SymbolModel& model,
                 const ModelCodes& codes, base::Bytes& target) {
   PutHeader(words.recipe, Form::kCompact, target);
-  const WordLayout layout = LayoutOf(words.recipe.word);
-  constexpr size_t kBookSize = kSymbolCount + 1;
-  BitWriter bits(target);
-  for (size_t i = 0; i < words.words.size(); ++i) {
+  const auto codes_of = [&](size_t i) {
     const size_t book = model.contexts.empty() ? 0 : model.contexts[i];
-    PutSymbol(bits, &codes.codes[book * kBookSize], words.words[i] >> kSymbolShift);
+    return &codes.codes[book * kSymbolCount];
+  };
+  std::vector<uint32_t> escaped;
+  for (size_t i = 0; i < words.words.size(); ++i) {
+    const uint32_t head = words.words[i] >> kHeadShift;
+    const uint32_t symbol = SymbolOf(head);
+    if (symbol == kEscape || codes_of(i)[symbol].length == 0) escaped.push_back(head);
+  }
+  BitWriter bits(target);
+  PutCount(bits, static_cast<uint32_t>(escaped.size()));
+  for (const uint32_t head : escaped) bits.Put(head, kHeadBits);
+  for (size_t i = 0; i < words.words.size(); ++i) {
+    PutHead(bits, codes_of(i), words.words[i] >> kHeadShift);
   }
   if (!words.residuals.empty()) PutResiduals(bits, vector, words.residuals);
   bits.Finish();
+  const WordLayout layout = LayoutOf(words.recipe.word);
   BitWriter raw(target);
   const uint32_t mask = (1u << layout.raw_bits) - 1;
   for (const uint32_t word : words.words) {
@@ -105,67 +136,42 @@ void PutCompact(std::span<const float> vector, const VectorWords& words, const S
 
 namespace {
 
-// One code that may be an escape.
 uint32_t TakeSymbol(BitCursor& cursor, const DecodeEntry* table) {
   const DecodeEntry entry = table[cursor.Peek() & (kDecodeTableSize - 1)];
-  cursor.Skip(entry >> 11 & 15);
-  if ((entry & kEscapeBit) == 0) return entry & kSymbolMask;
-  return cursor.Take(kSymbolBits);
+  cursor.Skip(entry & kEntryLengthMask);
+  return entry >> kEntrySymbolShift;
 }
 
-// Symbols of components [begin, begin + count) of R rows.
-template <size_t R>
-void TakeSymbols(const SymbolModel& model, std::array<BitCursor, R>& cursors, size_t begin,
-                 size_t count, std::array<std::array<uint16_t, kTile>, R>& symbols) {
-  // Four codes of 11 bits fit the 57 that a load gives.
-  constexpr size_t kCodesPerLoad = 4;
-  const DecodeEntry* tables = model.decode.data();
-  const uint32_t* offsets = model.table_offsets.data() + begin;
-  size_t i = 0;
-  for (; i + kCodesPerLoad <= count; i += kCodesPerLoad) {
-    std::array<uint64_t, R> windows;
-    std::array<uint32_t, R> used{};
-    std::array<uint32_t, R> all{};
-    for (size_t r = 0; r < R; ++r) windows[r] = cursors[r].Peek();
-    for (size_t j = 0; j < kCodesPerLoad; ++j) {
-      const DecodeEntry* table = tables + offsets[i + j];
-      for (size_t r = 0; r < R; ++r) {
-        const uint32_t entry = table[windows[r] & (kDecodeTableSize - 1)];
-        const uint32_t length = entry >> 11;  // With the escape bit above: then all is done again.
-        symbols[r][i + j] = static_cast<uint16_t>(entry & kSymbolMask);
-        windows[r] >>= length & 63;
-        used[r] += length;
-        all[r] |= entry;
+// The escaped heads of one row, which stand in front of its codes.
+class EscapedHeads {
+ public:
+  EscapedHeads() = default;
+  EscapedHeads(base::ByteSpan payload, size_t position, uint32_t count)
+      : cursor_(payload), left_(count) {
+    cursor_.set_position(position);
+  }
+  // Puts the next ones into the tile, in place of the heads of -0, which no other word has.
+  void Fill(std::span<float> tile) {
+    auto* words = reinterpret_cast<std::byte*>(tile.data());
+    for (size_t i = 0; i < tile.size(); ++i) {
+      const auto word = base::Load<uint32_t>(words + 4 * i);
+      if (word >> kHeadShift != HeadOf(kEscape)) continue;
+      if (left_ == 0) {
+        is_short_ = true;
+        return;
       }
-    }
-    for (size_t r = 0; r < R; ++r) {
-      if ((all[r] & kEscapeBit) == 0) {
-        cursors[r].Skip(used[r]);
-        continue;
-      }
-      for (size_t j = 0; j < kCodesPerLoad; ++j) {
-        symbols[r][i + j] = static_cast<uint16_t>(TakeSymbol(cursors[r], tables + offsets[i + j]));
-      }
+      --left_;
+      const uint32_t below = word & ((1u << kHeadShift) - 1);
+      base::Store(words + 4 * i, cursor_.Take(kHeadBits) << kHeadShift | below);
     }
   }
-  for (; i < count; ++i) {
-    for (size_t r = 0; r < R; ++r) {
-      symbols[r][i] = static_cast<uint16_t>(TakeSymbol(cursors[r], tables + offsets[i]));
-    }
-  }
-}
+  bool AllWereFilled() const { return left_ == 0 && !is_short_; }
 
-// Symbols and raw bits of a tile to its words.
-void JoinTile(Word word, const std::array<uint16_t, kTile>& symbols, const std::byte* raw,
-              std::span<float> target) {
-  const WordLayout layout = LayoutOf(word);
-  std::array<uint32_t, kTile> words;
-  simd::BestKernels().unpack_bits(raw, layout.raw_bits, words.data(), target.size());
-  for (size_t i = 0; i < target.size(); ++i) {
-    words[i] = static_cast<uint32_t>(symbols[i]) << kSymbolShift | words[i] << layout.zero_bits;
-  }
-  std::memcpy(target.data(), words.data(), 4 * target.size());
-}
+ private:
+  BitCursor cursor_;
+  uint32_t left_ = 0;
+  bool is_short_ = false;
+};
 
 Status TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> target) {
   const ResidualCode& code = ResidualCodes()[cursor.Take(2)];
@@ -182,11 +188,11 @@ Status TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> t
   };
   for (size_t i = 0; i < target.size(); i += 2) {
     const DecodeEntry entry = code.decode[cursor.Peek() & (kDecodeTableSize - 1)];
-    cursor.Skip(entry >> 11 & 15);
-    if ((entry & kEscapeBit) == 0) {
-      const int number = entry & kSymbolMask;
-      put(i, number / 7 - 3);
-      put(i + 1, number % 7 - 3);
+    cursor.Skip(entry & kEntryLengthMask);
+    const uint32_t number = entry >> kEntrySymbolShift;
+    if (number != kPairEscape) {
+      put(i, static_cast<int>(number / 7) - 3);
+      put(i + 1, static_cast<int>(number % 7) - 3);
       continue;
     }
     put(i, static_cast<int8_t>(cursor.Take(8)));
@@ -203,39 +209,53 @@ Status ReadRows(const VectorTables& tables, const std::array<VectorHeader, R>& h
   const WordLayout layout = LayoutOf(word);
   const size_t d = targets[0].size();
   const size_t raw_size = (d * layout.raw_bits + 7) / 8;
-  std::array<BitCursor, R> cursors;
+  std::array<simd::PrefixStream, R> streams;
+  std::array<EscapedHeads, R> escaped;
   for (size_t r = 0; r < R; ++r) {
     if (headers[r].payload.size() < raw_size) {
       return base::Corruption("an encoded vector has " + std::to_string(headers[r].payload.size()) +
                               " bytes behind its header, expected more than " +
                               std::to_string(raw_size));
     }
+    BitCursor cursor(headers[r].payload);
+    INTACT_ASSIGN_OR_RETURN(const uint32_t count, TakeCount(cursor, d));
+    escaped[r] = EscapedHeads(headers[r].payload, cursor.position(), count);
+    cursor.Skip(count * kHeadBits);
     // The raw numbers behind the codes may be loaded with them; the end is compared below.
-    cursors[r] = BitCursor(headers[r].payload);
+    streams[r] = {headers[r].payload.data(), headers[r].payload.size(), cursor.position()};
   }
   const SymbolModel& model = tables.ModelOf(word);
-  std::array<std::array<uint16_t, kTile>, R> symbols;
+  const simd::Kernels& kernels = simd::BestKernels();
+  std::array<DecodeEntry, R * kTile> entries;
   for (size_t begin = 0; begin < d; begin += kTile) {
     const size_t count = std::min(kTile, d - begin);
-    TakeSymbols<R>(model, cursors, begin, count, symbols);
+    kernels.read_prefix_codes(model.decode.data(), model.table_offsets.data() + begin, count,
+                              streams.data(), R, entries.data());
     for (size_t r = 0; r < R; ++r) {
       const base::ByteSpan payload = headers[r].payload;
       const std::byte* raw =
           payload.data() + payload.size() - raw_size + begin * layout.raw_bits / 8;
       const std::span<float> tile = targets[r].subspan(begin, count);
-      JoinTile(word, symbols[r], raw, tile);
+      auto* words = reinterpret_cast<uint32_t*>(tile.data());
+      if (kernels.join_heads(entries.data() + r * kTile, raw, layout.raw_bits, words, count)) {
+        escaped[r].Fill(tile);
+      }
       ApplyArithmetic(headers[r].recipe, tile);
     }
   }
   for (size_t r = 0; r < R; ++r) {
-    if (HasResiduals(headers[r].recipe.arithmetic)) {
-      INTACT_RETURN_IF_ERROR(TakeResiduals(cursors[r], headers[r].recipe, targets[r]));
-    }
     const base::ByteSpan payload = headers[r].payload;
-    if (cursors[r].byte_position() != payload.size() - raw_size ||
-        !cursors[r].IsPaddedWithZeros()) {
+    BitCursor cursor(payload);
+    cursor.set_position(streams[r].position);
+    if (HasResiduals(headers[r].recipe.arithmetic)) {
+      INTACT_RETURN_IF_ERROR(TakeResiduals(cursor, headers[r].recipe, targets[r]));
+    }
+    if (!escaped[r].AllWereFilled()) {
+      return base::Corruption("an encoded vector's escapes are not those it counts");
+    }
+    if (cursor.byte_position() != payload.size() - raw_size || !cursor.IsPaddedWithZeros()) {
       return base::Corruption("an encoded vector's codes end at byte " +
-                              std::to_string(cursors[r].byte_position()) + ", expected " +
+                              std::to_string(cursor.byte_position()) + ", expected " +
                               std::to_string(payload.size() - raw_size));
     }
     const unsigned used = d * layout.raw_bits % 8;
@@ -293,7 +313,8 @@ void PutCompactIntegers(std::span<const float> vector, const VectorWords& words,
     const uint32_t magnitude = MagnitudeOf(word);
     const unsigned zeros = CodedZeros(magnitude);
     PutCode(bits, zeros_codes[zeros]);
-    PutSymbol(bits, codes.codes.data(), word >> kSymbolShift);
+    const uint32_t head = word >> kHeadShift;
+    if (PutHead(bits, codes.codes.data(), head)) bits.Put(head, kHeadBits);
     if (magnitude == 0) continue;
     const OpenBits open = OpenBitsOf(static_cast<int>(std::bit_width(magnitude)) - 1, zeros);
     bits.Put(magnitude >> open.low & ((uint64_t{1} << open.count) - 1), open.count);
@@ -323,22 +344,21 @@ Status ReadIntegers(const VectorTables& tables, const VectorHeader& header,
   const base::ByteSpan stream = header.payload.subspan(reader.position());
   BitCursor cursor(stream);
   for (float& value : target) {
-    const DecodeEntry entry = zeros_table[cursor.Peek() & (kDecodeTableSize - 1)];
-    cursor.Skip(entry >> 11 & 15);
-    const unsigned zeros = (entry & kEscapeBit) != 0 ? kZerosCount - 1 : entry & kSymbolMask;
+    const uint32_t zeros = TakeSymbol(cursor, zeros_table.data());
     const uint32_t symbol = TakeSymbol(cursor, table);
-    const int exponent = static_cast<int>(symbol >> 2 & 255) - 127;
+    const uint32_t head = symbol == kEscape ? cursor.Take(kHeadBits) : HeadOf(symbol);
+    const int exponent = static_cast<int>(head >> 2 & 255) - 127;
     uint32_t magnitude = 0;
     if (exponent >= 0 && exponent < 24) {
       const OpenBits open = OpenBitsOf(exponent, zeros);
-      magnitude = ((4 | (symbol & 3)) << exponent) >> 2;
+      magnitude = ((4 | (head & 3)) << exponent) >> 2;
       magnitude |= cursor.Take(open.count) << open.low;
       if (static_cast<int>(zeros) < exponent - 2) magnitude |= (zeros < 15 ? 1u : 0u) << zeros;
-    } else if ((symbol & 0x3ff) != 0) {
+    } else if ((head & 0x3ff) != 0) {
       return base::Corruption("an encoded vector of sums has a number that is none");
     }
     const auto number = static_cast<float>(magnitude);
-    value = (symbol >> 10 & 1) != 0 ? -number : number;
+    value = head >> 10 != 0 ? -number : number;
   }
   INTACT_RETURN_IF_ERROR(TakeResiduals(cursor, header.recipe, target));
   if (cursor.byte_position() != stream.size() || !cursor.IsPaddedWithZeros()) {

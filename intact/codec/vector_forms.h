@@ -33,7 +33,7 @@ base::Status ReadPlanes(const VectorHeader& header, std::span<float> target);
 
 // The codes of a symbol model, ready for writing.
 struct ModelCodes {
-  std::vector<Code> codes;  // [books, kSymbolCount + 1]
+  std::vector<Code> codes;  // [books, kSymbolCount]
   explicit ModelCodes(const SymbolModel& model);
 };
 

@@ -18,9 +18,9 @@ constexpr uint64_t kEscapeWeight = uint64_t{1} << 20;
 constexpr int kExponentsBelow = 9;
 constexpr int kExponentsAbove = 3;
 
-// What an exponent field holds for an unbiased exponent of 0.
-constexpr int kBias = 127;
-constexpr int kExponentMax = 255;
+// What a symbol has for an unbiased exponent of 0.
+constexpr int kBias = 127 - static_cast<int>(kExponentOffset);
+constexpr int kExponentMax = 127;
 
 int FloorDiv4(int value) { return value >> 2; }
 
@@ -61,11 +61,11 @@ ResidualCode MakeResidualCode(const std::array<uint64_t, 4>& magnitudes) {
 
 CodeBook GaussianBook(int quarter) {
   const double deviation = QuarterPower(quarter);
-  std::vector<uint64_t> weights(kEscape + 1, 0);
+  std::vector<uint64_t> weights(kSymbolCount, 0);
   for (int e = FloorDiv4(quarter) - kExponentsBelow; e <= FloorDiv4(quarter) + kExponentsAbove;
        ++e) {
     const int field = e + kBias;
-    if (field < 0 || field > kExponentMax) continue;
+    if (field < 1 || field > kExponentMax) continue;
     for (int k = 0; k < 4; ++k) {
       const double middle = std::ldexp(1 + k / 4.0 + 0.125, e);
       const double z = middle / deviation;
@@ -77,7 +77,7 @@ CodeBook GaussianBook(int quarter) {
     }
   }
   weights[kEscape] = kEscapeWeight;
-  // A deviation that no float32 has leaves the escape alone: give it a neighbour.
+  // A deviation outside what symbols have leaves the escape alone: give it a neighbour.
   if (std::count(weights.begin(), weights.end(), 0) == static_cast<long>(weights.size()) - 1) {
     weights[0] = 1;
   }
@@ -170,11 +170,12 @@ Result<CodeBook> ParseBook(base::ByteReader& reader) {
   if (nibble_count % 2 == 1 && nibble(nibble_count) != 0) {
     return base::Corruption("vector tables: padding is not zero");
   }
-  CodeBook book(kEscape + 1, 0);
+  CodeBook book(kSymbolCount, 0);
   for (size_t i = 0; i < half; ++i) {
     book[4 * size_t{first} + i] = nibble(i);
     book[kHalfCount + 4 * size_t{first} + i] = nibble(is_symmetric ? i : half + i);
   }
+  if (book[kEscape] != 0) return base::Corruption("vector tables: a code for -0");
   book[kEscape] = nibble(nibble_count - 1);
   if (!IsComplete(book)) return base::Corruption("vector tables: code lengths are not complete");
   if (book[kEscape] == 0) return base::Corruption("vector tables: no code for the escape");
@@ -209,7 +210,7 @@ Status VectorTables::ParseModel(base::ByteReader& reader) {
   }
   if (contexts > kContextCountMax) {
     return base::Corruption("vector tables: " + std::to_string(contexts) +
-                            " contexts, expected at most 16");
+                            " contexts, expected at most 8");
   }
   state_->learned[word] = std::make_unique<SymbolModel>();
   SymbolModel& model = *state_->learned[word];

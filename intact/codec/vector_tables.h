@@ -15,24 +15,42 @@
 
 namespace intact::codec {
 
-// How the float32 bits of a word are split: 11 bits of symbol (sign, exponent, the top two bits of
-// the fraction), raw bits, zeros.
-inline constexpr unsigned kSymbolBits = 11;
-inline constexpr size_t kSymbolCount = size_t{1} << kSymbolBits;
-inline constexpr size_t kHalfCount = kSymbolCount / 2;  // Symbols of one sign.
-inline constexpr size_t kEscape = kSymbolCount;
+// How the float32 bits of a word are split: head (sign, exponent, the top two bits of the
+// fraction), raw bits, zeros.
 struct WordLayout {
   unsigned raw_bits;
   unsigned zero_bits;
 };
-constexpr unsigned kSymbolShift = 21;
+inline constexpr unsigned kHeadBits = 11;
+inline constexpr unsigned kHeadShift = 21;
 constexpr WordLayout LayoutOf(Word word) {
   if (word == Word::kBfloat16) return {5, 16};
   if (word == Word::kFloat16) return {8, 13};
   return {21, 0};
 }
 
-// The code lengths of one context: [kSymbolCount + 1], the last the escape's.
+// Heads are coded as symbols of 10 bits: sign, exponent of 7 bits, two bits of the fraction.
+// Exponent 0 stands for 0 (zeros and subnormals), 1 to 127 for 65 to 191; other heads, and that of
+// -0, are escaped.
+inline constexpr size_t kSymbolCount = 1024;
+inline constexpr size_t kHalfCount = kSymbolCount / 2;  // Symbols of one sign.
+inline constexpr uint32_t kEscape = kHalfCount;
+inline constexpr uint32_t kExponentOffset = 64;
+constexpr uint32_t SymbolOf(uint32_t head) {
+  const uint32_t sign = head >> 10;
+  const uint32_t exponent = head >> 2 & 255;
+  if (exponent > 0 && (exponent <= kExponentOffset || exponent >= kExponentOffset + 128)) {
+    return kEscape;
+  }
+  const uint32_t coded = exponent == 0 ? 0 : exponent - kExponentOffset;
+  return sign << 9 | coded << 2 | (head & 3);
+}
+constexpr uint32_t HeadOf(uint32_t symbol) {
+  const uint32_t magnitude = symbol & 511;
+  return (symbol >> 9) << 10 | (magnitude + (magnitude >= 4 ? 4 * kExponentOffset : 0));
+}
+
+// The code lengths of one context: [kSymbolCount].
 using CodeBook = std::vector<uint8_t>;
 
 // One word's model: a code book per context, a context per dimension.
@@ -41,7 +59,7 @@ struct SymbolModel {
   std::vector<uint8_t> contexts;  // [d]; empty when there is one book.
 
   // Made from the above by Finish.
-  std::vector<DecodeEntry> decode;      // [books, 2^11]
+  std::vector<DecodeEntry> decode;      // [books, 2^10]
   std::vector<uint32_t> table_offsets;  // [d]: where in `decode` the dimension's table begins.
 
   void Finish(size_t dimensions);
@@ -52,7 +70,7 @@ CodeBook GaussianBook(int quarter);
 // The standard deviation of a vector of length 1 in quarters of octaves.
 int UnitQuarter(size_t dimensions);
 
-inline constexpr size_t kContextCountMax = 16;
+inline constexpr size_t kContextCountMax = 8;
 // Bits of a dimension's label.
 constexpr unsigned LabelBits(size_t contexts) { return std::bit_width(contexts - 1); }
 

@@ -10,8 +10,7 @@ namespace {
 
 using base::Result;
 
-constexpr int kBias = 127;
-constexpr int kExponentMax = 255;
+constexpr int kBias = 127 - static_cast<int>(kExponentOffset);
 
 void PutNibbles(base::ByteWriter& writer, std::span<const uint8_t> nibbles) {
   for (size_t i = 0; i < nibbles.size(); i += 2) {
@@ -29,8 +28,8 @@ struct ExponentRange {
 ExponentRange RangeOf(const CodeBook& book) {
   size_t first = kHalfCount / 4;
   size_t end = 0;
-  for (size_t symbol = 0; symbol < kEscape; ++symbol) {
-    if (book[symbol] == 0) continue;
+  for (size_t symbol = 0; symbol < kSymbolCount; ++symbol) {
+    if (book[symbol] == 0 || symbol == kEscape) continue;
     const size_t exponent = symbol % kHalfCount / 4;
     first = std::min(first, exponent);
     end = std::max(end, exponent + 1);
@@ -42,12 +41,15 @@ void PutBook(base::ByteWriter& writer, const CodeBook& book) {
   const ExponentRange range = RangeOf(book);
   const auto positive = std::span(book).subspan(4 * range.first, 4 * range.count);
   const auto negative = std::span(book).subspan(kHalfCount + 4 * range.first, 4 * range.count);
-  const bool is_symmetric = std::equal(positive.begin(), positive.end(), negative.begin());
+  std::vector<uint8_t> negatives(negative.begin(), negative.end());
+  // The place of -0 holds the escape's length, which comes last.
+  if (range.first == 0 && range.count > 0) negatives[0] = 0;
+  const bool is_symmetric = std::equal(positive.begin(), positive.end(), negatives.begin());
   writer.Put(static_cast<uint8_t>(range.first));
   writer.Put(static_cast<uint8_t>(range.count));
   writer.Put(static_cast<uint8_t>(is_symmetric));
   std::vector<uint8_t> nibbles(positive.begin(), positive.end());
-  if (!is_symmetric) nibbles.insert(nibbles.end(), negative.begin(), negative.end());
+  if (!is_symmetric) nibbles.insert(nibbles.end(), negatives.begin(), negatives.end());
   nibbles.push_back(book[kEscape]);
   PutNibbles(writer, nibbles);
 }
@@ -69,7 +71,7 @@ void TableLearner::Add(const VectorWords& words) {
   if (sample->row_count == kRowCountMax) return;
   ++sample->row_count;
   for (const uint32_t word : words.words) {
-    sample->symbols.push_back(static_cast<uint16_t>(word >> kSymbolShift));
+    sample->symbols.push_back(static_cast<uint16_t>(SymbolOf(word >> kHeadShift)));
   }
 }
 
@@ -77,12 +79,11 @@ namespace {
 
 // Bits that `counts` take under the code lengths; symbols without a code escape.
 uint64_t BitCount(std::span<const uint64_t> counts, const CodeBook& book) {
-  const size_t escape = kEscape;
   uint64_t bits = 0;
-  for (size_t symbol = 0; symbol < escape; ++symbol) {
+  for (size_t symbol = 0; symbol < kSymbolCount; ++symbol) {
     if (counts[symbol] == 0) continue;
-    const uint64_t length = book[symbol] != 0 ? book[symbol] : uint64_t{book[escape]} + kSymbolBits;
-    bits += counts[symbol] * length;
+    const bool has_code = book[symbol] != 0 && symbol != kEscape;
+    bits += counts[symbol] * (has_code ? book[symbol] : uint64_t{book[kEscape]} + kHeadBits);
   }
   return bits;
 }
@@ -91,28 +92,28 @@ uint64_t BitCount(std::span<const uint64_t> counts, const CodeBook& book) {
 // in the table escape.
 CodeBook LearnBook(std::span<const uint64_t> counts) {
   constexpr uint64_t kLeastCount = 4;
-  const size_t half = kHalfCount;
-  std::vector<uint64_t> weights(kEscape + 1, 0);
-  weights[kEscape] = 1;
-  size_t first = half / 4, end = 0;
-  for (size_t exponent = 0; exponent < half / 4; ++exponent) {
+  uint64_t escaped = 1 + counts[kEscape];
+  size_t first = kHalfCount / 4, end = 0;
+  for (size_t exponent = 0; exponent < kHalfCount / 4; ++exponent) {
     uint64_t sum = 0;
-    for (size_t k = 0; k < 4; ++k)
-      sum += counts[4 * exponent + k] + counts[half + 4 * exponent + k];
+    for (size_t symbol = 4 * exponent; symbol < 4 * exponent + 4; ++symbol) {
+      sum += counts[symbol] + (symbol == 0 ? 0 : counts[kHalfCount + symbol]);
+    }
     if (sum < kLeastCount) {
-      weights[kEscape] += sum;
+      escaped += sum;
       continue;
     }
     first = std::min(first, exponent);
     end = exponent + 1;
   }
   if (end <= first) first = 0, end = 1;
+  // 16 to 1 against what the sample happens not to have.
+  std::vector<uint64_t> weights(kSymbolCount, 0);
   for (size_t symbol = 4 * first; symbol < 4 * end; ++symbol) {
-    // 16 to 1 against what the sample happens not to have.
     weights[symbol] = 16 * counts[symbol] + 1;
-    weights[half + symbol] = 16 * counts[half + symbol] + 1;
+    weights[kHalfCount + symbol] = 16 * counts[kHalfCount + symbol] + 1;
   }
-  weights[kEscape] = 16 * weights[kEscape];
+  weights[kEscape] = 16 * escaped;
   return CodeLengths(weights);
 }
 
@@ -121,7 +122,7 @@ CodeBook LearnBook(std::span<const uint64_t> counts) {
 class Clusters {
  public:
   Clusters(std::span<const uint16_t> symbols, size_t dimensions)
-      : dimensions_(dimensions), bin_count_(kEscape / 4), counts_(dimensions * bin_count_) {
+      : dimensions_(dimensions), bin_count_(kSymbolCount / 4), counts_(dimensions * bin_count_) {
     for (size_t i = 0; i < symbols.size(); ++i) {
       ++counts_[i % dimensions * bin_count_ + symbols[i] / 4];
     }
@@ -234,7 +235,7 @@ void PutModelHead(base::ByteWriter& writer, Word word, size_t contexts) {
 std::vector<std::vector<uint64_t>> CountByContext(std::span<const uint16_t> symbols,
                                                   size_t dimensions, size_t count,
                                                   std::span<const uint8_t> contexts) {
-  std::vector<std::vector<uint64_t>> counts(count, std::vector<uint64_t>(kEscape, 0));
+  std::vector<std::vector<uint64_t>> counts(count, std::vector<uint64_t>(kSymbolCount, 0));
   for (size_t i = 0; i < symbols.size(); ++i) {
     ++counts[contexts.empty() ? 0 : contexts[i % dimensions]][symbols[i]];
   }
@@ -278,7 +279,7 @@ int QuarterOf(std::span<const uint64_t> counts) {
   for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
     if (counts[symbol] == 0) continue;
     const auto exponent = static_cast<int>(symbol % half / 4);
-    if (exponent == kExponentMax) continue;
+    if (exponent == 0) continue;
     const double value = std::ldexp(1.125 + static_cast<double>(symbol % 4) / 4, exponent - kBias);
     sum += static_cast<double>(counts[symbol]) * value * value;
     weight += static_cast<double>(counts[symbol]);

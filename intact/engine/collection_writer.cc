@@ -10,6 +10,8 @@ namespace {
 // A batch ends with the row that reaches either.
 constexpr size_t kBatchRows = 16'384;
 constexpr uint64_t kBatchSize = uint64_t{64} << 20;
+// Stored vectors that may be read before their pages are let go.
+constexpr uint64_t kReleaseSize = uint64_t{64} << 20;
 // No merge makes a larger segment; far enough below format::kSegmentSizeMax that it is one.
 constexpr uint64_t kSealedRows = 262'144;
 constexpr uint64_t kSealedVectorSize = uint64_t{256} << 20;
@@ -149,7 +151,8 @@ base::Status CollectionWriter::Add(const format::VectorRows& rows) {
   INTACT_RETURN_IF_ERROR(Widen(rows));
   const size_t d = view_->snapshot().spec().dimensions;
   for (size_t i = 0; i < rows.count; ++i) {
-    const std::string_view metadata = rows.metadata.empty() ? "" : rows.metadata[i];
+    std::string_view metadata;
+    if (!rows.metadata.empty()) metadata = rows.metadata[i];
     const std::string id = state_.has_ids ? rows.ids[i] : std::to_string(next_number_++);
     INTACT_RETURN_IF_ERROR(AddRow(id, metadata, std::span(wide_).subspan(i * d, d)));
     if (IsFull()) INTACT_RETURN_IF_ERROR(Commit());
@@ -184,6 +187,11 @@ base::Result<CollectionWriter::Known> CollectionWriter::LookUp(const base::Diges
   stored_.resize(d);
   INTACT_RETURN_IF_ERROR(view_->snapshot().ReadVector(*row, stored_));
   known.is_same = HasSameBits(vector, stored_);
+  compared_size_ += vector.size_bytes();
+  if (compared_size_ >= kReleaseSize) {
+    view_->snapshot().ReleasePages();
+    compared_size_ = 0;
+  }
   return known;
 }
 

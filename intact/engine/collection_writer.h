@@ -100,8 +100,9 @@ class CollectionWriter {
   uint64_t text_size_ = 0;                                              // Of ids and metadata.
   std::unordered_map<base::Digest, uint32_t, base::DigestHash> batch_;  // Key to place in rows_.
 
-  std::vector<float> wide_;    // Rows being added, converted.
-  std::vector<float> stored_;  // The vector that was looked up.
+  std::vector<float> wide_;     // Rows being added, converted.
+  std::vector<float> stored_;   // The vector that was looked up.
+  uint64_t compared_size_ = 0;  // Of vectors looked up since pages were let go.
 };
 
 // The shape of what `info` says.

@@ -29,8 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static_cast<void>(engine::CollectionState::Parse(input).ok());
   if (size >= 12) ReadAll(input, base::Load<uint32_t>(input.data() + 8));
   if (size < 1) return 0;
-  // One block of the input's bytes behind a header and an entry that fit it.
-  const uint32_t row_count = data[0];
+  // One block of the input's bytes, but for the first, which says how many rows it has and how many
+  // of them are moved, behind a header and an entry that fit it.
+  const uint32_t row_count = data[0] % 64u;
   const base::ByteSpan raw = input.subspan(1);
   base::Bytes block;
   INTACT_CHECK(intact::codec::CompressBlock(raw, {}, block).ok());
@@ -43,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   section.Put(static_cast<uint32_t>(raw.size()));
   section.Put<uint64_t>(row_count * uint64_t{3});
   section.Put(row_count);
-  section.Put<uint32_t>(raw.empty() ? 0 : data[1] % 4);
+  section.Put(data[0] / 64u);
   section.PutBytes(block);
   ReadAll(section.bytes(), row_count);
   return 0;

@@ -13,36 +13,30 @@ constexpr std::string_view kNpyMagic = "\x93NUMPY";
 constexpr std::string_view kArrowMagic = "ARROW1";
 constexpr std::string_view kArrowContinuation = "\xff\xff\xff\xff";
 
+constexpr ElementType kF32 = ElementType::kFloat32;
+constexpr ElementType kF16 = ElementType::kFloat16;
+constexpr ElementType kBf16 = ElementType::kBfloat16;
+constexpr ElementType kF64 = ElementType::kFloat64;
+
 // What a kind can hold, and the endings of its files' names.
 struct KindTraits {
-  VectorFileKind kind;
   std::string_view name;
   std::array<std::string_view, 4> endings;
-  std::array<ElementType, 4> elements;  // The unused repeat the first.
+  VectorFileKind kind;
   bool holds_text;                      // Ids and metadata.
+  std::array<ElementType, 4> elements;  // The unused repeat the first.
 };
 
+// In the order of the enumeration.
 constexpr KindTraits kKinds[] = {
-    {VectorFileKind::kF32,
-     "f32",
-     {".f32"},
-     {ElementType::kFloat32, ElementType::kFloat32, ElementType::kFloat32, ElementType::kFloat32},
-     false},
-    {VectorFileKind::kNpy,
-     "npy",
-     {".npy"},
-     {ElementType::kFloat32, ElementType::kFloat16, ElementType::kBfloat16, ElementType::kFloat64},
-     false},
-    {VectorFileKind::kJsonLines,
-     "jsonl",
-     {".jsonl", ".ndjson"},
-     {ElementType::kFloat32, ElementType::kFloat32, ElementType::kFloat32, ElementType::kFloat32},
-     true},
-    {VectorFileKind::kArrow,
-     "arrow",
+    {"f32", {".f32"}, VectorFileKind::kF32, false, {kF32, kF32, kF32, kF32}},
+    {"npy", {".npy"}, VectorFileKind::kNpy, false, {kF32, kF16, kBf16, kF64}},
+    {"jsonl", {".jsonl", ".ndjson"}, VectorFileKind::kJsonLines, true, {kF32, kF32, kF32, kF32}},
+    {"arrow",
      {".arrow", ".arrows", ".ipc", ".feather"},
-     {ElementType::kFloat32, ElementType::kFloat16, ElementType::kFloat64, ElementType::kFloat32},
-     true},
+     VectorFileKind::kArrow,
+     true,
+     {kF32, kF16, kF64, kF32}},
 };
 
 const KindTraits& TraitsOf(VectorFileKind kind) { return kKinds[static_cast<size_t>(kind)]; }

@@ -7,8 +7,8 @@ namespace intact::simd {
 
 extern const Kernels kScalarKernels;
 #if defined(INTACT_SIMD_X86)
-extern const Kernels kAvx2Kernels;    // Needs AVX2 and F16C.
-extern const Kernels kAvx512Kernels;  // Needs AVX-512 F, BW, VL and VNNI.
+extern const Kernels kAvx2Kernels;    // Needs AVX2, F16C, BMI, BMI2 and LZCNT.
+extern const Kernels kAvx512Kernels;  // Needs AVX-512 F, BW, VL and VNNI as well.
 #endif
 
 }  // namespace intact::simd

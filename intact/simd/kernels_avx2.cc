@@ -1,9 +1,10 @@
-// AVX2 kernels. Compiled with -mavx2 -mf16c and without -mfma: products round before they are
-// added.
+// AVX2 kernels. Compiled with cmake/SimdFlags.cmake's flags, without -mfma: products round before
+// they are added.
 #if defined(INTACT_SIMD_X86)
 #include <immintrin.h>
 
 #include "intact/simd/kernels.h"
+#include "intact/simd/prefix_codes.h"
 
 namespace intact::simd {
 namespace {
@@ -175,10 +176,41 @@ void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte
                              target + i, d - i);
 }
 
+bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, uint32_t* target,
+               size_t d) {
+  const Layout layout(raw_bits);
+  const size_t size = (d * raw_bits + 7) / 8;
+  const __m128i raw_shift = _mm_cvtsi32_si128(static_cast<int>(21 - raw_bits));
+  const __m256i sign_mask = _mm256_set1_epi32(512);
+  const __m256i magnitude_mask = _mm256_set1_epi32(511);
+  const __m256i three = _mm256_set1_epi32(3);
+  const __m256i offset = _mm256_set1_epi32(256);
+  __m256i escapes = _mm256_setzero_si256();
+  size_t i = 0;
+  size_t at = 0;
+  for (; i + 8 <= d && at + 32 <= size; i += 8, at += raw_bits) {
+    const __m256i wide =
+        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(entries + i)));
+    const __m256i symbol = _mm256_srli_epi32(wide, 6);
+    escapes = _mm256_or_si256(escapes, _mm256_cmpeq_epi32(symbol, sign_mask));
+    __m256i magnitude = _mm256_and_si256(symbol, magnitude_mask);
+    const __m256i is_normal = _mm256_cmpgt_epi32(magnitude, three);
+    magnitude = _mm256_add_epi32(magnitude, _mm256_and_si256(is_normal, offset));
+    const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(symbol, sign_mask), 22);
+    const __m256i below = _mm256_sll_epi32(layout.Unpack(raw + at), raw_shift);
+    const __m256i head = _mm256_or_si256(sign, _mm256_slli_epi32(magnitude, 21));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + i), _mm256_or_si256(head, below));
+  }
+  const bool has_escape =
+      kScalarKernels.join_heads(entries + i, raw + at, raw_bits, target + i, d - i);
+  return has_escape || _mm256_movemask_epi8(escapes) != 0;
+}
+
 }  // namespace
 
-const Kernels kAvx2Kernels = {DotF32,    DotI8Rows,   AccumulateI8, WidenF16,  WidenBf16,
-                              DivideF32, MultiplyF32, UnpackBits,   JoinPlanes};
+const Kernels kAvx2Kernels = {DotF32,     DotI8Rows,       AccumulateI8, WidenF16,
+                              WidenBf16,  DivideF32,       MultiplyF32,  UnpackBits,
+                              JoinPlanes, ReadPrefixCodes, JoinHeads};
 
 }  // namespace intact::simd
 #endif

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "intact/simd/kernels.h"
+#include "intact/simd/prefix_codes.h"
 
 namespace intact::simd {
 namespace {
@@ -166,10 +167,37 @@ void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte
                              target + i, d - i);
 }
 
+bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, uint32_t* target,
+               size_t d) {
+  const Layout layout(raw_bits);
+  const __m128i raw_shift = _mm_cvtsi32_si128(static_cast<int>(21 - raw_bits));
+  const __m512i sign_mask = _mm512_set1_epi32(512);
+  const __m512i magnitude_mask = _mm512_set1_epi32(511);
+  const __m512i four = _mm512_set1_epi32(4);
+  const __m512i offset = _mm512_set1_epi32(256);
+  __mmask16 escapes = 0;
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16, raw += 2 * raw_bits) {
+    const __m512i wide =
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(entries + i)));
+    const __m512i symbol = _mm512_srli_epi32(wide, 6);
+    escapes |= _mm512_cmpeq_epi32_mask(symbol, sign_mask);
+    __m512i magnitude = _mm512_and_si512(symbol, magnitude_mask);
+    magnitude = _mm512_mask_add_epi32(magnitude, _mm512_cmpge_epu32_mask(magnitude, four),
+                                      magnitude, offset);
+    const __m512i sign = _mm512_slli_epi32(_mm512_and_si512(symbol, sign_mask), 22);
+    const __m512i below = _mm512_sll_epi32(layout.Unpack(raw), raw_shift);
+    const __m512i head = _mm512_or_si512(sign, _mm512_slli_epi32(magnitude, 21));
+    _mm512_storeu_si512(target + i, _mm512_or_si512(head, below));
+  }
+  return kScalarKernels.join_heads(entries + i, raw, raw_bits, target + i, d - i) || escapes != 0;
+}
+
 }  // namespace
 
-const Kernels kAvx512Kernels = {DotF32,    DotI8Rows,   AccumulateI8, WidenF16,  WidenBf16,
-                                DivideF32, MultiplyF32, UnpackBits,   JoinPlanes};
+const Kernels kAvx512Kernels = {DotF32,     DotI8Rows,       AccumulateI8, WidenF16,
+                                WidenBf16,  DivideF32,       MultiplyF32,  UnpackBits,
+                                JoinPlanes, ReadPrefixCodes, JoinHeads};
 
 }  // namespace intact::simd
 #endif

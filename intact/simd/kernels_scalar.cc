@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "intact/simd/kernels.h"
+#include "intact/simd/prefix_codes.h"
 
 namespace intact::simd {
 namespace {
@@ -92,9 +93,24 @@ void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte
   }
 }
 
+bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, uint32_t* target,
+               size_t d) {
+  UnpackBits(raw, raw_bits, target, d);
+  bool has_escape = false;
+  for (size_t i = 0; i < d; ++i) {
+    const uint32_t symbol = entries[i] >> 6;
+    const uint32_t magnitude = symbol & 511;
+    has_escape |= symbol == 512;
+    target[i] = (symbol >> 9) << 31 | (magnitude + (magnitude >= 4 ? 256u : 0u)) << 21 |
+                target[i] << (21 - raw_bits);
+  }
+  return has_escape;
+}
+
 }  // namespace
 
-const Kernels kScalarKernels = {DotF32,    DotI8Rows,   AccumulateI8, WidenF16,  WidenBf16,
-                                DivideF32, MultiplyF32, UnpackBits,   JoinPlanes};
+const Kernels kScalarKernels = {DotF32,     DotI8Rows,       AccumulateI8, WidenF16,
+                                WidenBf16,  DivideF32,       MultiplyF32,  UnpackBits,
+                                JoinPlanes, ReadPrefixCodes, JoinHeads};
 
 }  // namespace intact::simd

@@ -11,21 +11,24 @@ namespace intact::simd {
 namespace {
 
 #if defined(INTACT_SIMD_X86)
-// Asked of the processor itself: clang 14's __builtin_cpu_supports does not know the name "f16c".
-bool HasF16c() {
+// Asked of the processor itself: clang 14's __builtin_cpu_supports does not know these names.
+bool HasF16cAndLzcnt() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & bit_F16C) == 0) return false;
+  return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_LZCNT) != 0;
 }
 #endif
 
 Level DetectLevel() {
 #if defined(INTACT_SIMD_X86)
   __builtin_cpu_init();
+  const bool has_bits = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  if (!has_bits || !HasF16cAndLzcnt()) return Level::kScalar;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
     return Level::kAvx512;
   }
-  if (__builtin_cpu_supports("avx2") && HasF16c()) return Level::kAvx2;
+  if (__builtin_cpu_supports("avx2")) return Level::kAvx2;
 #endif
   return Level::kScalar;
 }

@@ -14,6 +14,15 @@ namespace intact::simd {
 
 enum class Level : uint8_t { kScalar, kAvx2, kAvx512 };
 
+// A stream of prefix codes, lowest bit first, and how far it has been read.
+struct PrefixStream {
+  const std::byte* data = nullptr;
+  size_t size = 0;      // In bytes; beyond there are zeros.
+  size_t position = 0;  // In bits.
+};
+
+inline constexpr size_t kPrefixStride = 512;
+
 struct Kernels {
   // The inner product of a [d] and b [d], the canonical score of the project. Definition: 16
   // float32 lanes start at +0; element i adds fl(a[i] * b[i]) to lane i % 16, in order of i; then
@@ -51,6 +60,20 @@ struct Kernels {
   // 255).
   void (*join_planes)(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
                       uint32_t exponent_base, uint32_t* target, size_t d);
+
+  // Reads `count` <= kPrefixStride codes of at most 10 bits from each stream. An entry of a table
+  // [1024], found by the next 10 bits, is symbol << 6 | length; the table of code i begins at
+  // tables + offsets[i]. entries[s * kPrefixStride + i] gets the entry of code i of stream s.
+  void (*read_prefix_codes)(const uint16_t* tables, const uint32_t* offsets, size_t count,
+                            PrefixStream* streams, size_t stream_count, uint16_t* entries);
+
+  // Float32 words from what read_prefix_codes gave and the bits below. Entry i holds, from bit 6
+  // up, a symbol s of 10 bits: sign, e of 7 bits, f of two bits. The word has the sign, the
+  // exponent e + 64, or 0 when e = 0, then f, then the i-th number of raw_bits of the packed `raw`,
+  // then zeros up to 21 bits. Reads exactly ceil(d * raw_bits / 8) bytes. True when a symbol is
+  // 512.
+  bool (*join_heads)(const uint16_t* entries, const std::byte* raw, size_t raw_bits,
+                     uint32_t* target, size_t d);
 };
 
 // The best level this CPU has; decided once.

@@ -81,7 +81,8 @@ class RoundTrips(Collections):
         rows = []
         for number in range(count):
             vector = [struct.unpack("<f", struct.pack("<f", generator.gauss(0, 1)))[0] for _ in range(3)]
-            rows.append({"id": f"doc \"{number}\" \u00e9", "vector": vector, "metadata": {"n": number, "t": ["a", None]}})
+            metadata = {"n": number, "t": ["a", None]}
+            rows.append({"id": f"doc \"{number}\" \u00e9", "vector": vector, "metadata": metadata})
         return rows
 
     def test_ids_and_metadata_go_through_jsonl_and_arrow(self):
