@@ -7,36 +7,31 @@
 
 namespace intact::codec {
 
-// Appends to bytes.
+// Appends to bytes: room for all bits is made at the start and given back at the end.
 class BitWriter {
  public:
-  explicit BitWriter(base::Bytes& target) : target_(target) {}
+  // At most `bit_count_max` bits will come.
+  BitWriter(base::Bytes& target, size_t bit_count_max) : target_(target), at_(target.size()) {
+    target.resize(at_ + bit_count_max / 8 + 2 * sizeof(bits_));
+  }
 
   // The low `count` bits of `value`, whose other bits are zero; count <= 32.
   void Put(uint64_t value, unsigned count) {
     bits_ |= value << size_;
     size_ += count;
-    if (size_ >= 32) Flush32();
+    base::Store(target_.data() + at_, bits_);
+    at_ += size_ >> 3;
+    bits_ >>= size_ & ~7u;
+    size_ &= 7;
   }
   // Zeros up to a whole byte. Call once, at the end.
-  void Finish() {
-    for (; size_ > 0; size_ -= size_ < 8 ? size_ : 8, bits_ >>= 8) {
-      target_.push_back(static_cast<std::byte>(bits_));
-    }
-  }
+  void Finish() { target_.resize(at_ + (size_ > 0 ? 1 : 0)); }
 
  private:
-  void Flush32() {
-    const size_t at = target_.size();
-    target_.resize(at + 4);
-    base::Store(target_.data() + at, static_cast<uint32_t>(bits_));
-    bits_ >>= 32;
-    size_ -= 32;
-  }
-
   base::Bytes& target_;
+  size_t at_;
   uint64_t bits_ = 0;
-  unsigned size_ = 0;
+  unsigned size_ = 0;  // Below 8 between calls.
 };
 
 // Reads; beyond the end there are zeros, and the position tells.

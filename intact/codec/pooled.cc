@@ -11,6 +11,9 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
+
+#include "intact/simd/simd.h"
 
 namespace intact::codec {
 namespace {
@@ -19,7 +22,7 @@ namespace {
 constexpr double kTolerance = 0x1.4p-22;
 constexpr size_t kProbeCount = 39;
 // Beyond this a step is too fine to be worth coding.
-constexpr size_t kMultipleMax = size_t{1} << 13;
+constexpr uint32_t kMultipleMax = uint32_t{1} << 13;
 // Bits of a component that has no lattice, and of one that is patched.
 constexpr double kPlainBits = 26.4;
 constexpr double kPatchBits = 58;
@@ -30,47 +33,38 @@ class StepSearch {
 
   // 0 when there is none.
   double Find() {
+    // The first probes are taken in float32, whose rounding is small beside the tolerance.
+    constexpr size_t kFirstProbes = 5;
+    constexpr auto kFirstTolerance = static_cast<float>(1.3 * kTolerance);
+    std::array<float, kFirstProbes> first_ratios;
     for (size_t j = 0; j < kProbeCount; ++j) ratios_[j] = magnitudes_[j + 1] / magnitudes_[0];
-    for (size_t k = 1; k < kMultipleMax; k += kTile) {
-      const size_t found = FindInTile(k);
-      if (found != 0) return magnitudes_[0] / static_cast<double>(found);
+    for (size_t j = 0; j < kFirstProbes; ++j) first_ratios[j] = static_cast<float>(ratios_[j]);
+    if (ratios_[kFirstProbes - 1] * kMultipleMax >= 0x1p22) return 0;
+    const simd::Kernels& kernels = simd::BestKernels();
+    std::array<uint32_t, simd::kMultiplesAtOnce> passes;
+    for (uint32_t begin = 1; begin < kMultipleMax; begin += simd::kMultiplesAtOnce) {
+      kernels.count_near_multiples(first_ratios.data(), kFirstProbes, kFirstTolerance, begin,
+                                   passes.data());
+      for (uint32_t i = 0; i < simd::kMultiplesAtOnce; ++i) {
+        if (passes[i] > kFirstProbes / 2 && IsAccepted(begin + i)) {
+          return magnitudes_[0] / (begin + i);
+        }
+      }
     }
     return 0;
   }
 
  private:
-  static constexpr size_t kTile = 64;
-  static constexpr size_t kFirstProbes = 6;
-
-  // The first k in [begin, begin + kTile) that a majority of the probes accept, or 0. The first
-  // probes are taken in float32, whose rounding is small beside the tolerance.
-  size_t FindInTile(size_t begin) const {
-    constexpr float kFloatRounder = 0x1.8p23f;
-    constexpr auto kFloatTolerance = static_cast<float>(1.3 * kTolerance);
-    float multiples[kTile];
-    float passes[kTile] = {};
-    for (size_t i = 0; i < kTile; ++i) multiples[i] = static_cast<float>(begin + i);
-    for (size_t j = 0; j < kFirstProbes; ++j) {
-      const auto ratio = static_cast<float>(ratios_[j]);
-      for (size_t i = 0; i < kTile; ++i) {
-        const float t = ratio * multiples[i];
-        const float distance = std::fabs(t - (t + kFloatRounder - kFloatRounder));
-        passes[i] += distance <= t * kFloatTolerance ? 1.0f : 0.0f;
-      }
-    }
-    for (size_t i = 0; i < kTile; ++i) {
-      if (passes[i] >= 3 && IsAccepted(multiples[i])) return begin + i;
-    }
-    return 0;
-  }
-
   bool IsAccepted(double k) const {
+    constexpr double kRounder = 0x1.8p52;  // Adding and subtracting it rounds to whole numbers.
+    constexpr size_t kEarlyCount = 10;
     double passes = 0, by_chance = 0;
-    for (const double ratio : ratios_) {
-      const double t = ratio * k;
+    for (size_t j = 0; j < kProbeCount; ++j) {
+      const double t = ratios_[j] * k;
       const double tolerance = t * kTolerance;  // t >= k: the anchor is the smallest.
-      if (std::fabs(t - std::nearbyint(t)) <= tolerance) ++passes;
+      if (std::fabs(t - (t + kRounder - kRounder)) <= tolerance) ++passes;
       by_chance += std::min(1.0, 2 * tolerance);
+      if (j + 1 == kEarlyCount && passes < kEarlyCount / 2.0 - 1) return false;
     }
     return passes >= by_chance + 0.6 * kProbeCount + 2;
   }
@@ -95,6 +89,24 @@ double Refine(std::span<const double> magnitudes, double step) {
     if (i > kTrustedCount) step = sum / count;
   }
   return count == 0 ? step : sum / count;
+}
+
+// The `count` smallest magnitudes above 0, ascending; fewer when there are fewer than twice as
+// many.
+std::vector<double> SmallestMagnitudes(std::span<const float> vector, size_t count) {
+  std::vector<float> kept;
+  if (vector.size() < 2 * count) return {};
+  kept.reserve(count + 1);
+  float bound = std::numeric_limits<float>::infinity();
+  for (const float x : vector) {
+    const float magnitude = std::fabs(x);
+    if (!(magnitude < bound) || magnitude == 0) continue;
+    kept.insert(std::upper_bound(kept.begin(), kept.end(), magnitude), magnitude);
+    if (kept.size() <= count) continue;
+    kept.pop_back();
+    bound = kept.back();
+  }
+  return {kept.begin(), kept.end()};
 }
 
 double Entropy(std::span<const uint32_t> counts) {
@@ -137,16 +149,15 @@ unsigned CodedZeros(uint32_t number) {
 }
 
 bool FindPooled(std::span<const float> vector, VectorWords& result) {
+  const std::vector<double> smallest = SmallestMagnitudes(vector, kProbeCount + 1);
+  if (smallest.size() <= kProbeCount || smallest[0] < 0x1p-100) return false;
+  const double found = StepSearch(smallest).Find();
+  if (found == 0) return false;
   std::vector<double> magnitudes;
   for (const float x : vector) {
     if (!std::isfinite(x)) return false;
     if (x != 0) magnitudes.push_back(std::fabs(double{x}));
   }
-  if (magnitudes.size() <= 2 * kProbeCount) return false;
-  std::partial_sort(magnitudes.begin(), magnitudes.begin() + kProbeCount + 1, magnitudes.end());
-  if (magnitudes[0] < 0x1p-100) return false;
-  const double found = StepSearch(magnitudes).Find();
-  if (found == 0) return false;
   std::sort(magnitudes.begin(), magnitudes.end());
   const double step = Refine(magnitudes, found);
   double best_cost = kPlainBits * static_cast<double>(magnitudes.size());

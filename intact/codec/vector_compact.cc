@@ -27,13 +27,14 @@ uint32_t BitsAt(std::span<const float> vector, size_t i) {
 
 void PutCode(BitWriter& bits, Code code) { bits.Put(code.bits, code.length); }
 
-// The code of a head; true when it is the escape's.
-bool PutHead(BitWriter& bits, const Code* codes, uint32_t head) {
+// The symbol of a head, the escape when it has no code.
+uint32_t CodedSymbol(const Code* codes, uint32_t head) {
   const uint32_t symbol = SymbolOf(head);
-  const bool is_escaped = symbol == kEscape || codes[symbol].length == 0;
-  PutCode(bits, codes[is_escaped ? kEscape : symbol]);
-  return is_escaped;
+  return codes[symbol].length == 0 ? kEscape : symbol;
 }
+
+// More than the residuals of `count` components can take.
+size_t ResidualBitsMax(size_t count) { return 2 + (count + 1) * (kCodeLengthMax + 8 + 32); }
 
 bool IsPairable(int residual) { return residual >= -3 && residual <= 3; }
 
@@ -111,22 +112,23 @@ void PutCompact(std::span<const float> vector, const VectorWords& words, const S
     const size_t book = model.contexts.empty() ? 0 : model.contexts[i];
     return &codes.codes[book * kSymbolCount];
   };
+  const size_t d = words.words.size();
+  std::vector<uint16_t> symbols(d);
   std::vector<uint32_t> escaped;
-  for (size_t i = 0; i < words.words.size(); ++i) {
+  for (size_t i = 0; i < d; ++i) {
     const uint32_t head = words.words[i] >> kHeadShift;
-    const uint32_t symbol = SymbolOf(head);
-    if (symbol == kEscape || codes_of(i)[symbol].length == 0) escaped.push_back(head);
+    symbols[i] = static_cast<uint16_t>(CodedSymbol(codes_of(i), head));
+    if (symbols[i] == kEscape) escaped.push_back(head);
   }
-  BitWriter bits(target);
+  const size_t residual_bits = words.residuals.empty() ? 0 : ResidualBitsMax(d);
+  BitWriter bits(target, 64 + escaped.size() * kHeadBits + d * kCodeLengthMax + residual_bits);
   PutCount(bits, static_cast<uint32_t>(escaped.size()));
   for (const uint32_t head : escaped) bits.Put(head, kHeadBits);
-  for (size_t i = 0; i < words.words.size(); ++i) {
-    PutHead(bits, codes_of(i), words.words[i] >> kHeadShift);
-  }
+  for (size_t i = 0; i < d; ++i) PutCode(bits, codes_of(i)[symbols[i]]);
   if (!words.residuals.empty()) PutResiduals(bits, vector, words.residuals);
   bits.Finish();
   const WordLayout layout = LayoutOf(words.recipe.word);
-  BitWriter raw(target);
+  BitWriter raw(target, d * layout.raw_bits);
   const uint32_t mask = (1u << layout.raw_bits) - 1;
   for (const uint32_t word : words.words) {
     raw.Put(word >> layout.zero_bits & mask, layout.raw_bits);
@@ -308,13 +310,17 @@ void PutCompactIntegers(std::span<const float> vector, const VectorWords& words,
     target.push_back(static_cast<std::byte>(lengths[i] | lengths[i + 1] << 4));
   }
   const std::vector<Code> zeros_codes = MakeCodes(lengths);
-  BitWriter bits(target);
+  constexpr size_t kComponentBitsMax = 2 * kCodeLengthMax + kHeadBits + 24;
+  BitWriter bits(target,
+                 words.words.size() * kComponentBitsMax + ResidualBitsMax(words.words.size()));
   for (const uint32_t word : words.words) {
     const uint32_t magnitude = MagnitudeOf(word);
     const unsigned zeros = CodedZeros(magnitude);
     PutCode(bits, zeros_codes[zeros]);
     const uint32_t head = word >> kHeadShift;
-    if (PutHead(bits, codes.codes.data(), head)) bits.Put(head, kHeadBits);
+    const uint32_t symbol = CodedSymbol(codes.codes.data(), head);
+    PutCode(bits, codes.codes[symbol]);
+    if (symbol == kEscape) bits.Put(head, kHeadBits);
     if (magnitude == 0) continue;
     const OpenBits open = OpenBitsOf(static_cast<int>(std::bit_width(magnitude)) - 1, zeros);
     bits.Put(magnitude >> open.low & ((uint64_t{1} << open.count) - 1), open.count);

@@ -89,7 +89,7 @@ bool PutCompletion(const VectorWords& words, std::span<const int8_t> code, float
   const size_t count_at = target.size();
   Append(target, uint16_t{0});
   base::Bytes stream;
-  BitWriter bits(stream);
+  BitWriter bits(stream, words.words.size() * 33);
   size_t count = 0;
   for (size_t i = 0; i < words.words.size(); ++i) {
     const uint32_t magnitude = (words.words[i] & 0x7fffffffu) >> zeros;

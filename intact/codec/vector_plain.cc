@@ -34,35 +34,28 @@ Status WrongSize(size_t found, size_t expected) {
 
 namespace {
 
-// The bits of a float16 whose value is 2^shift times that of these bits of a float32; -1 when there
-// is none. An infinity or NaN takes no shift.
-int32_t Float16Bits(uint32_t bits, int shift) {
-  float word = std::bit_cast<float>(bits);
+// The words times 2^shift as float16 [d] in `halves`; false when one has no such form.
+bool Float16Words(const VectorWords& words, int shift, std::vector<uint16_t>& halves) {
+  std::vector<float> scaled(words.words.size());
+  std::memcpy(scaled.data(), words.words.data(), 4 * scaled.size());
   if (shift != 0) {
-    if (!std::isfinite(word)) return -1;
-    word = std::ldexp(word, shift);
-    bits = std::bit_cast<uint32_t>(word);
+    for (float& word : scaled) word = std::ldexp(word, shift);
   }
-  uint16_t half = 0;
-  const bool is_exact = NarrowElements(base::ElementType::kFloat16, std::span(&word, 1),
-                                       std::as_writable_bytes(std::span(&half, 1))) == 1;
-  return is_exact ? half : -1;
+  halves.resize(scaled.size());
+  return NarrowElements(base::ElementType::kFloat16, scaled,
+                        std::as_writable_bytes(std::span(halves))) == halves.size();
 }
 
 // By how many powers of two to multiply the words so that all are float16, preferably none; the
 // recipe's scale makes up for it.
-std::optional<int> Float16Shift(const VectorWords& words) {
-  const auto fits = [&](int shift) {
-    return std::all_of(words.words.begin(), words.words.end(),
-                       [&](uint32_t word) { return Float16Bits(word, shift) >= 0; });
-  };
-  if (fits(0)) return 0;
+std::optional<int> Float16Shift(const VectorWords& words, std::vector<uint16_t>& halves) {
+  if (Float16Words(words, 0, halves)) return 0;
   if (words.recipe.arithmetic == Arithmetic::kNone) return std::nullopt;
   uint32_t largest = 0;
   for (const uint32_t word : words.words) largest = std::max(largest, word & 0x7fffffff);
   constexpr int kExponentMax = 15;
   const int shift = kExponentMax - (static_cast<int>(largest >> 23) - 127);
-  if (fits(shift)) return shift;
+  if (Float16Words(words, shift, halves)) return shift;
   return std::nullopt;
 }
 
@@ -71,29 +64,28 @@ std::optional<int> Float16Shift(const VectorWords& words) {
 bool PutPlain(std::span<const float> vector, const VectorWords& words, base::Bytes& target) {
   const Word word = words.recipe.word;
   Recipe recipe = words.recipe;
-  int shift = 0;
+  std::vector<uint16_t> halves;
   if (word == Word::kFloat16) {
-    const std::optional<int> found = Float16Shift(words);
-    if (!found) return false;
-    shift = *found;
+    const std::optional<int> shift = Float16Shift(words, halves);
+    if (!shift) return false;
     recipe.scale =
-        std::ldexp(recipe.scale, recipe.arithmetic == Arithmetic::kDivided ? shift : -shift);
-  }
-  PutHeader(recipe, Form::kPlain, target);
-  const size_t width = word == Word::kFloat32 ? 4 : 2;
-  const size_t at = target.size();
-  target.resize(at + width * words.words.size());
-  for (size_t i = 0; i < words.words.size(); ++i) {
-    const uint32_t bits = words.words[i];
-    if (word == Word::kFloat32) {
-      base::Store(target.data() + at + 4 * i, bits);
-    } else {
-      const uint32_t half =
-          word == Word::kBfloat16 ? bits >> 16 : static_cast<uint32_t>(Float16Bits(bits, shift));
-      base::Store(target.data() + at + 2 * i, static_cast<uint16_t>(half));
+        std::ldexp(recipe.scale, recipe.arithmetic == Arithmetic::kDivided ? *shift : -*shift);
+  } else if (word == Word::kBfloat16) {
+    halves.resize(words.words.size());
+    for (size_t i = 0; i < halves.size(); ++i) {
+      halves[i] = static_cast<uint16_t>(words.words[i] >> 16);
     }
   }
-  for (const int8_t residual : words.residuals) Append(target, residual);
+  PutHeader(recipe, Form::kPlain, target);
+  const auto append = [&](base::ByteSpan bytes) {
+    target.insert(target.end(), bytes.begin(), bytes.end());
+  };
+  if (word == Word::kFloat32) {
+    append(std::as_bytes(std::span(words.words)));
+  } else {
+    append(std::as_bytes(std::span(halves)));
+  }
+  append(std::as_bytes(std::span(words.residuals)));
   for (size_t i = 0; i < words.residuals.size(); ++i) {
     if (words.residuals[i] == kPatched) Append(target, BitsAt(vector, i));
   }
@@ -166,18 +158,19 @@ void PutPlanes(std::span<const float> vector, base::Bytes& target) {
   const uint32_t base = BestBase(vector);
   Append(target, static_cast<uint8_t>(base));
   const size_t count_at = target.size();
-  Append(target, uint16_t{0});
-  for (size_t i = 0; i < vector.size(); ++i) {
-    Append(target, static_cast<uint16_t>(BitsAt(vector, i)));
-  }
-  for (size_t i = 0; i < vector.size(); ++i) {
+  const size_t d = vector.size();
+  target.resize(count_at + 2 + 3 * d);
+  std::byte* low = target.data() + count_at + 2;
+  std::byte* high = low + 2 * d;
+  for (size_t i = 0; i < d; ++i) {
     const uint32_t bits = BitsAt(vector, i);
-    Append(target, static_cast<uint8_t>((bits >> 16 & 0x7f) | (bits >> 31 << 7)));
+    base::Store(low + 2 * i, static_cast<uint16_t>(bits));
+    high[i] = static_cast<std::byte>((bits >> 16 & 0x7f) | (bits >> 31 << 7));
   }
   base::Bytes listed;
-  BitWriter codes(target);
+  BitWriter codes(target, 3 * d);
   size_t count = 0;
-  for (size_t i = 0; i < vector.size(); ++i) {
+  for (size_t i = 0; i < d; ++i) {
     const uint32_t exponent = BitsAt(vector, i) >> 23 & 255;
     const bool is_listed = exponent < base || exponent >= base + kPlaneExponents;
     codes.Put(is_listed ? 0 : exponent - base, 3);

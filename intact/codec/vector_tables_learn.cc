@@ -153,7 +153,7 @@ class Clusters {
     for (size_t i = 0; i < dimensions_; ++i) {
       contexts[order_[i]] = static_cast<uint8_t>(i * count / dimensions_);
     }
-    constexpr int kRounds = 6;
+    constexpr int kRounds = 4;
     for (int round = 0; round < kRounds; ++round) Improve(count, contexts);
     return contexts;
   }
@@ -187,30 +187,27 @@ class Clusters {
     }
     double all = 0;
     for (const uint64_t sum : total_) all += static_cast<double>(sum);
-    std::vector<float> costs(sums.size());
+    // By bin, so that the costs of all contexts are summed side by side.
+    std::vector<std::array<float, kContextCountMax>> costs(bin_count_);
     for (size_t c = 0; c < count; ++c) {
       double sum = 0;
       for (size_t bin = 0; bin < bin_count_; ++bin) sum += sums[c * bin_count_ + bin];
       for (size_t bin = 0; bin < bin_count_; ++bin) {
         // Half an observation spread like all the rows.
         const double prior = 0.5 * static_cast<double>(total_[bin]) / all + 1e-6;
-        costs[c * bin_count_ + bin] =
+        costs[bin][c] =
             static_cast<float>(-std::log2((sums[c * bin_count_ + bin] + prior) / (sum + 1)));
       }
     }
     for (size_t i = 0; i < dimensions_; ++i) {
       const uint32_t* row = &counts_[i * bin_count_];
-      float best_cost = 0;
-      for (size_t c = 0; c < count; ++c) {
-        float cost = 0;
-        for (size_t bin = 0; bin < bin_count_; ++bin) {
-          cost += static_cast<float>(row[bin]) * costs[c * bin_count_ + bin];
-        }
-        if (c == 0 || cost < best_cost) {
-          best_cost = cost;
-          contexts[i] = static_cast<uint8_t>(c);
-        }
+      std::array<float, kContextCountMax> total{};
+      for (size_t bin = 0; bin < bin_count_; ++bin) {
+        const auto weight = static_cast<float>(row[bin]);
+        for (size_t c = 0; c < kContextCountMax; ++c) total[c] += weight * costs[bin][c];
       }
+      const auto best = std::min_element(total.begin(), total.begin() + static_cast<long>(count));
+      contexts[i] = static_cast<uint8_t>(best - total.begin());
     }
   }
 
@@ -248,7 +245,7 @@ Candidate LearnedCandidate(Word word, std::span<const uint16_t> symbols, size_t 
   PutModelHead(writer, word, count);
   if (count > 1) {
     base::Bytes labels;
-    BitWriter bits(labels);
+    BitWriter bits(labels, contexts.size() * LabelBits(count));
     for (const uint8_t context : contexts) bits.Put(context, LabelBits(count));
     bits.Finish();
     writer.PutBytes(labels);

@@ -1,6 +1,7 @@
 #include "intact/codec/vector_words.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -56,24 +57,42 @@ double Significand(double value) {
 // that the other components accept or, nearly always, refuse at once.
 class LatticeSearch {
  public:
-  explicit LatticeSearch(std::span<const float> vector) : vector_(vector) {
-    double sum = 0;
-    for (const float x : vector) {
-      // Zeros fit every lattice; what is not finite, or subnormal, fits none.
-      const uint32_t exponent = Bits(x) >> 23 & 255;
-      if (exponent == 255 || (exponent == 0 && (Bits(x) & 0x7fffff) != 0)) return;
-      sum += double{x} * x;
-      largest_ = std::max(largest_, std::fabs(double{x}));
+  explicit LatticeSearch(std::span<const float> vector) {
+    // Zeros fit every lattice; what is not finite, or subnormal, fits none.
+    constexpr uint32_t kLeastNormal = 0x00800000;
+    constexpr uint32_t kInfinity = 0x7f800000;
+    constexpr size_t kLanes = 16;  // Independent sums, side by side.
+    std::array<float, kLanes> sums{};
+    std::array<uint32_t, kLanes> bad{};
+    std::array<int32_t, kLanes> largest{};
+    for (size_t begin = 0; begin < vector.size(); begin += kLanes) {
+      const size_t count = std::min(kLanes, vector.size() - begin);
+      for (size_t lane = 0; lane < count; ++lane) {
+        const float x = vector[begin + lane];
+        const uint32_t magnitude = Bits(x) & 0x7fffffff;
+        sums[lane] += x * x;
+        largest[lane] = std::max(largest[lane], static_cast<int32_t>(magnitude));
+        bad[lane] |= (magnitude >= kInfinity || magnitude - 1 < kLeastNormal - 1) ? 1 : 0;
+      }
     }
-    if (sum == 0 || !std::isfinite(sum)) return;
+    float sum = 0;
+    uint32_t bits = 0;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      if (bad[lane] != 0) return;
+      sum += sums[lane];
+      bits = std::max(bits, static_cast<uint32_t>(largest[lane]));
+    }
+    if (!(sum > 0) || !std::isfinite(sum)) return;
+    largest_ = std::bit_cast<float>(bits);
     // Large components have the finest relative rounding, also where decimals were cut.
-    const double threshold = std::sqrt(sum / static_cast<double>(vector.size()));
+    const float threshold = std::sqrt(sum / static_cast<float>(vector.size()));
     for (const float x : vector) {
-      const double magnitude = std::fabs(double{x});
-      if (magnitude >= threshold && magnitude != largest_) probes_.push_back(magnitude);
-      if (probes_.size() == kProbeCount) break;
+      const float magnitude = std::fabs(x);
+      if (magnitude < threshold || magnitude == largest_) continue;
+      probes_[probe_count_++] = magnitude;
+      if (probe_count_ == kProbeCount) break;
     }
-    is_possible_ = probes_.size() >= kProbeCountMin;
+    is_possible_ = probe_count_ >= kProbeCountMin;
   }
 
   bool is_possible() const { return is_possible_; }
@@ -86,20 +105,14 @@ class LatticeSearch {
     const double tolerance = std::ldexp(1.5, bits - 23);
     const auto first = static_cast<double>(1 << (bits - 1));
     const size_t count = size_t{1} << (bits - 1);
-    // 1.5 * 2^52: adding and subtracting it rounds to whole numbers.
-    constexpr double kRounder = 0x1.8p52;
-    constexpr size_t kTile = 64;
-    for (size_t begin = 0; begin < count; begin += kTile) {
-      bool is_near[kTile];
-      for (size_t i = 0; i < kTile; ++i) {
-        double t = ratio * (first + static_cast<double>(begin + i));
-        t = t >= 2 * first ? t * 0.5 : t;
-        t = t < first ? t * 2 : t;
-        is_near[i] = std::fabs(t - (t + kRounder - kRounder)) <= tolerance;
-      }
-      for (size_t i = 0; i < kTile; ++i) {
-        if (!is_near[i]) continue;
-        const double step = top * first / (first + static_cast<double>(begin + i));
+    const auto near_significands = simd::BestKernels().near_significands;
+    for (size_t begin = 0; begin < count; begin += 32) {
+      // In float32, which is accurate to less than the tolerance.
+      uint32_t near = near_significands(static_cast<float>(ratio), static_cast<size_t>(bits), begin,
+                                        static_cast<float>(2 * tolerance));
+      for (; near != 0; near &= near - 1) {
+        const auto i = static_cast<double>(begin + static_cast<size_t>(std::countr_zero(near)));
+        const double step = top * first / (first + i);
         if (AllProbesFit(step, bits, tolerance)) return step;
       }
     }
@@ -109,18 +122,19 @@ class LatticeSearch {
  private:
   static constexpr size_t kProbeCount = 48;
   static constexpr size_t kProbeCountMin = 6;
-
   bool AllProbesFit(double step, int bits, double tolerance) const {
-    for (const double probe : probes_) {
+    for (size_t i = 0; i < probe_count_; ++i) {
+      const double probe = probes_[i];
       const double t = Significand(probe / step) * static_cast<double>(1 << (bits - 1));
-      if (std::fabs(t - std::nearbyint(t)) > tolerance) return false;
+      constexpr double kRounder = 0x1.8p52;
+      if (std::fabs(t - (t + kRounder - kRounder)) > tolerance) return false;
     }
     return true;
   }
 
-  std::span<const float> vector_;
-  double largest_ = 0;
-  std::vector<double> probes_;
+  float largest_ = 0;
+  std::array<float, kProbeCount> probes_{};
+  size_t probe_count_ = 0;
   bool is_possible_ = false;
 };
 
@@ -130,22 +144,23 @@ double HalfUlp(float x) {
   return (double{next} - double{x}) / 2;
 }
 
-// Magnitudes of words and components, both > 0; zeros are left out.
-struct Pair {
-  float word;
-  float component;
+// Magnitudes of words and components [n], all > 0: zeros are left out.
+struct Pairs {
+  std::vector<float> words;
+  std::vector<float> components;
 };
 
-// The scale of a recipe: an interval that each pair narrows, then every float32 in it, tried.
+// The scale of a recipe: an interval that some pairs narrow, then every float32 in it, tried on
+// all.
 class ScaleSearch {
  public:
-  explicit ScaleSearch(std::span<const Pair> pairs) : pairs_(pairs) {}
+  explicit ScaleSearch(const Pairs& pairs) : pairs_(pairs) {}
 
   // n with fl(b / n) = x for all; 0 when there is none.
   float Divisor() const {
     return Search(
-        [](const Pair& pair, double half) {
-          return Interval{pair.word / (pair.component + half), pair.word / (pair.component - half)};
+        [](double word, double low, double high) {
+          return Interval{word / high, word / low};
         },
         [](float word, float scale) { return word / scale; });
   }
@@ -154,9 +169,9 @@ class ScaleSearch {
   // s with fl(fl(b * reciprocal) * s) = x for all.
   float FactorAfter(float reciprocal) const {
     return Search(
-        [reciprocal](const Pair& pair, double half) {
-          const double word = pair.word * reciprocal;
-          return Interval{(pair.component - half) / word, (pair.component + half) / word};
+        [reciprocal](float word, double low, double high) {
+          const double product = word * reciprocal;
+          return Interval{low / product, high / product};
         },
         [reciprocal](float word, float scale) { return word * reciprocal * scale; });
   }
@@ -168,28 +183,43 @@ class ScaleSearch {
 
   template <typename IntervalOf, typename Apply>
   float Search(IntervalOf interval_of, Apply apply) const {
-    double low = 0, high = std::numeric_limits<double>::infinity();
+    constexpr size_t kNarrowingCount = 256;
     // Quotients of doubles are off by 2^-53 of themselves, far below the slack.
     constexpr double kSlack = 0x1p-48;
-    for (const Pair& pair : pairs_) {
-      const Interval interval = interval_of(pair, HalfUlp(pair.component));
+    double low = 0, high = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < std::min(kNarrowingCount, pairs_.words.size()); ++i) {
+      const float x = pairs_.components[i];
+      const double half = HalfUlp(x);
+      const Interval interval = interval_of(pairs_.words[i], x - half, x + half);
       low = std::max(low, interval.low);
       high = std::min(high, interval.high);
       if (low > high * (1 + kSlack)) return 0;
     }
-    constexpr int kTrialCount = 8;
+    constexpr int kTrialCount = 12;
     auto scale = static_cast<float>(low * (1 - kSlack));
     for (int i = 0; i < kTrialCount && scale <= high * (1 + 0x1p-22); ++i) {
-      const bool fits = std::all_of(pairs_.begin(), pairs_.end(), [&](const Pair& pair) {
-        return apply(pair.word, scale) == pair.component;
-      });
-      if (fits) return scale;
+      if (FitsAll(apply, scale)) return scale;
       scale = std::bit_cast<float>(Bits(scale) + 1);
     }
     return 0;
   }
 
-  std::span<const Pair> pairs_;
+  template <typename Apply>
+  bool FitsAll(Apply apply, float scale) const {
+    constexpr size_t kTile = 64;
+    const size_t n = pairs_.words.size();
+    for (size_t begin = 0; begin < n; begin += kTile) {
+      const size_t end = std::min(begin + kTile, n);
+      int misses = 0;
+      for (size_t i = begin; i < end; ++i) {
+        misses += apply(pairs_.words[i], scale) != pairs_.components[i] ? 1 : 0;
+      }
+      if (misses != 0) return false;
+    }
+    return true;
+  }
+
+  const Pairs& pairs_;
 };
 
 // A step that the probes accept, taken further: the words, and the arithmetic that gives exactly
@@ -210,17 +240,22 @@ class LatticeFit {
  private:
   void FillWords() {
     const int bits = word_ == Word::kBfloat16 ? kBfloat16Bits : kFloat16Bits;
+    const double reciprocal = 1 / step_;
     result_.words.resize(vector_.size());
-    pairs_.clear();
+    pairs_.words.resize(vector_.size());
+    pairs_.components.resize(vector_.size());
+    size_t count = 0;
     for (size_t i = 0; i < vector_.size(); ++i) {
       const float magnitude = std::fabs(vector_[i]);
-      float word = 0;
-      if (magnitude != 0) {
-        word = static_cast<float>(RoundToBits(magnitude / step_, bits));
-        pairs_.push_back({word, magnitude});
-      }
+      const float word =
+          magnitude == 0 ? 0 : static_cast<float>(RoundToBits(magnitude * reciprocal, bits));
+      pairs_.words[count] = word;
+      pairs_.components[count] = magnitude;
+      count += magnitude != 0 ? 1 : 0;
       result_.words[i] = Bits(word) | (Bits(vector_[i]) & 0x80000000u);
     }
+    pairs_.words.resize(count);
+    pairs_.components.resize(count);
   }
 
   bool FindExact() {
@@ -243,9 +278,10 @@ class LatticeFit {
   // The least squares scale, and what each component is off.
   bool FindResiduals() {
     double numerator = 0, denominator = 0;
-    for (const Pair& pair : pairs_) {
-      numerator += double{pair.word} * pair.component;
-      denominator += double{pair.word} * pair.word;
+    for (size_t i = 0; i < pairs_.words.size(); ++i) {
+      const double word = pairs_.words[i];
+      numerator += word * pairs_.components[i];
+      denominator += word * word;
     }
     const double scale = numerator / denominator;
     const Arithmetic arithmetic = IsDecimal() ? Arithmetic::kDecimal : Arithmetic::kNudged;
@@ -265,7 +301,7 @@ class LatticeFit {
   Word word_;
   double step_;
   VectorWords& result_;
-  std::vector<Pair> pairs_;
+  Pairs pairs_;
 };
 
 bool FindLattice(std::span<const float> vector, VectorWords& result) {

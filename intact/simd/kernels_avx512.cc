@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "intact/simd/kernels.h"
+#include "intact/simd/near_multiples.h"
 #include "intact/simd/prefix_codes.h"
 
 namespace intact::simd {
@@ -195,9 +196,10 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {DotF32,     DotI8Rows,       AccumulateI8, WidenF16,
-                                WidenBf16,  DivideF32,       MultiplyF32,  UnpackBits,
-                                JoinPlanes, ReadPrefixCodes, JoinHeads};
+const Kernels kAvx512Kernels = {
+    DotF32,    DotI8Rows,        AccumulateI8,      WidenF16,   WidenBf16,
+    DivideF32, MultiplyF32,      UnpackBits,        JoinPlanes, ReadPrefixCodes,
+    JoinHeads, NearSignificands, CountNearMultiples};
 
 }  // namespace intact::simd
 #endif

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "intact/simd/kernels.h"
+#include "intact/simd/near_multiples.h"
 #include "intact/simd/prefix_codes.h"
 
 namespace intact::simd {
@@ -109,8 +110,9 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kScalarKernels = {DotF32,     DotI8Rows,       AccumulateI8, WidenF16,
-                                WidenBf16,  DivideF32,       MultiplyF32,  UnpackBits,
-                                JoinPlanes, ReadPrefixCodes, JoinHeads};
+const Kernels kScalarKernels = {
+    DotF32,    DotI8Rows,        AccumulateI8,      WidenF16,   WidenBf16,
+    DivideF32, MultiplyF32,      UnpackBits,        JoinPlanes, ReadPrefixCodes,
+    JoinHeads, NearSignificands, CountNearMultiples};
 
 }  // namespace intact::simd

@@ -22,6 +22,7 @@ struct PrefixStream {
 };
 
 inline constexpr size_t kPrefixStride = 512;
+inline constexpr size_t kMultiplesAtOnce = 64;
 
 struct Kernels {
   // The inner product of a [d] and b [d], the canonical score of the project. Definition: 16
@@ -74,6 +75,15 @@ struct Kernels {
   // 512.
   bool (*join_heads)(const uint16_t* entries, const std::byte* raw, size_t raw_bits,
                      uint32_t* target, size_t d);
+
+  // near[i], for i in [0, 32): whether t = ratio * (2^(bits - 1) + begin + i), brought into
+  // [2^(bits - 1), 2^bits) by a factor of two either way, is within `tolerance` of a whole number.
+  // Returns them as bits of a number. ratio in (0.5, 2), bits <= 16.
+  uint32_t (*near_significands)(float ratio, size_t bits, size_t begin, float tolerance);
+  // counts[i], for i in [0, kMultiplesAtOnce): for how many j < ratio_count t = ratios[j] * (begin
+  // + i), below 2^22, is within t * tolerance of a whole number.
+  void (*count_near_multiples)(const float* ratios, size_t ratio_count, float tolerance,
+                               uint32_t begin, uint32_t* counts);
 };
 
 // The best level this CPU has; decided once.
