@@ -38,13 +38,9 @@ base::Status WriteOut(Output& out, base::ByteSpan bytes) {
   return out.error() == 0 ? base::Ok() : base::Cancelled("the output cannot be written");
 }
 
-}  // namespace
-
-int RunExport(Context& context, const Arguments& arguments) {
-  const auto store = StoreFrom(context, arguments);
-  if (!store) return kExitUsage;
+engine::ExportOptions OptionsFrom(const Arguments& arguments, const std::string& store) {
   engine::ExportOptions options;
-  options.store = *store;
+  options.store = store;
   options.file = *arguments.Positional(0);
   if (const auto kind = arguments.Text("format")) {
     options.kind = engine::ParseVectorFileKind(*kind);
@@ -52,6 +48,15 @@ int RunExport(Context& context, const Arguments& arguments) {
   options.overwrite = arguments.Has("force");
   options.vectors_only = arguments.Has("vectors-only");
   options.stop = &os::InstallInterruptFlag();
+  return options;
+}
+
+}  // namespace
+
+int RunExport(Context& context, const Arguments& arguments) {
+  const auto store = StoreFrom(context, arguments);
+  if (!store) return kExitUsage;
+  const engine::ExportOptions options = OptionsFrom(arguments, *store);
   const bool is_stream = options.file == kStandardOutput;
   if (is_stream && !options.kind) {
     return ReportUsage(context, arguments.command(), "to the standard output, say --format KIND");

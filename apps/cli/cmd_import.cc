@@ -55,6 +55,7 @@ int RunImport(Context& context, const Arguments& arguments) {
   options.dimensions = static_cast<uint32_t>(arguments.NumberOr("dimensions", 0));
   options.model = arguments.Text("model");
   if (const auto metric = arguments.Text("metric")) options.metric = engine::ParseMetric(*metric);
+  options.append = arguments.Has("append");
   options.lock_wait_ms = LockWaitFrom(arguments);
   options.stop = &os::InstallInterruptFlag();
 
@@ -74,10 +75,17 @@ int RunImport(Context& context, const Arguments& arguments) {
   } else if (!arguments.Has("quiet")) {
     PrintImport(context.out, *store, *report);
   }
+  if (!report->has_ids && report->rows_updated > 0 && !is_silent) {
+    PrintNote(context,
+              "Rows without ids replaced those of the same number. To put them behind the others "
+              "instead: --append.");
+  }
   if (!report->is_interrupted) return kExitOk;
   PrintNote(context, "stopped: " + FormatCount(report->records, "record") +
-                         (report->records == 1 ? " is" : " are") +
-                         " in the collection; run the same command to go on");
+                         (report->records == 1 ? " is" : " are") + " in the collection; " +
+                         (options.append ? "the files' first " + FormatCount(report->rows, "row") +
+                                               " among them: append the others alone"
+                                         : "run the same command to go on"));
   return kExitInterrupted;
 }
 

@@ -181,6 +181,7 @@ constexpr Flag kImportFlags[] = {
      .kind = FlagKind::kText,
      .value = "NAME",
      .help = "what made the vectors (default: that of the collection, or unknown)"},
+    {.name = "append", .help = "number rows without ids on after those that are there"},
     {.name = "metric",
      .kind = FlagKind::kChoice,
      .help = "how vectors compare (default: that of the collection, or cosine)",
@@ -289,7 +290,8 @@ constexpr std::string_view kImportDescription =
     "skipped; one with other bits or metadata replaces the record, which keeps its place in the "
     "order. Rows of files without ids are numbered from 0, on through all FILEs of the command, "
     "and these numbers are their ids: importing the same files again changes nothing, importing "
-    "another file replaces row by row. All FILEs must have the same dimensions, the same element "
+    "another file replaces row by row, unless --append puts its rows behind the others. All FILEs "
+    "must have the same dimensions, the same element "
     "type, and ids all or none; so must a collection that exists.\n\n"
     "Rows are committed in batches. Ctrl-C finishes the batch at hand and keeps it; after that, or "
     "after a crash, the same command goes on from there.";

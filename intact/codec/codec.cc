@@ -17,12 +17,12 @@ bool IsKnown(Word word, Arithmetic arithmetic, Form form) {
   if (word > Word::kInteger || arithmetic > Arithmetic::kDecimal) return false;
   if (word == Word::kFloat32) return arithmetic == Arithmetic::kNone;
   if (form == Form::kPlanes) return false;
-  if (word == Word::kInteger) return arithmetic == Arithmetic::kNudged && form == Form::kCompact;
-  return form != Form::kCompletion || arithmetic <= Arithmetic::kMultiplied;
+  return word != Word::kInteger || (arithmetic == Arithmetic::kNudged && form == Form::kCompact);
 }
 
 Status ReadPayload(const VectorTables& tables, const VectorHeader& header,
                    std::span<float> target) {
+  if (header.is_sparse) return ReadSparse(header, target);
   switch (header.form) {
     case Form::kPlain:
       return ReadPlain(header, target);
@@ -34,6 +34,15 @@ Status ReadPayload(const VectorTables& tables, const VectorHeader& header,
       return base::Unsupported("this vector needs its search code to be decoded");
   }
   return base::Unsupported("unknown form of an encoded vector");
+}
+
+size_t CountZeros(std::span<const float> vector) {
+  size_t count = 0;
+  const auto* source = reinterpret_cast<const std::byte*>(vector.data());
+  for (size_t i = 0; i < vector.size(); ++i) {
+    count += base::Load<uint32_t>(source + 4 * i) == 0 ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace
@@ -66,6 +75,14 @@ Result<VectorHeader> ParseHeader(base::ByteSpan encoded) {
   if (encoded.empty()) return base::Corruption("an encoded vector has no bytes");
   const auto kind = reader.Get<uint8_t>();
   VectorHeader header;
+  if (static_cast<std::byte>(kind) == kSparseKind) {
+    header.is_sparse = true;
+    header.payload = encoded.subspan(1);
+    return header;
+  }
+  if (static_cast<std::byte>(kind) == kDeltaKind) {
+    return base::Unsupported("this vector is a difference from another, which it needs");
+  }
   header.recipe.word = static_cast<Word>(kind & 7);
   header.recipe.arithmetic = static_cast<Arithmetic>(kind >> kArithmeticShift & 7);
   header.form = static_cast<Form>(kind >> kFormShift);
@@ -129,6 +146,22 @@ struct VectorEncoder::State {
     return vector.empty() || std::memcmp(decoded.data(), vector.data(), vector.size_bytes()) == 0;
   }
 
+  // Keeps what `put` appends to empty bytes when it is exact and smaller than what is kept.
+  template <typename Put>
+  void Try(std::span<const float> vector, Put put) {
+    other.clear();
+    put(other);
+    if (other.empty() || (!best.empty() && other.size() >= best.size())) return;
+    if (IsProven(vector, other)) best.swap(other);
+  }
+
+  VectorKind AppendBest(base::Bytes& target) const {
+    const Result<VectorKind> kind = KindOf(best);
+    INTACT_CHECK(kind.ok());
+    target.insert(target.end(), best.begin(), best.end());
+    return *kind;
+  }
+
   void TakeAsFloat32(std::span<const float> vector) {
     words.recipe = {};
     words.residuals.clear();
@@ -158,6 +191,7 @@ struct VectorEncoder::State {
   const VectorTables& tables;
   VectorWords words;
   std::vector<float> decoded;
+  base::Bytes best;
   base::Bytes other;
   uint32_t misses = 0;
   uint32_t since_trial = 0;
@@ -172,39 +206,26 @@ VectorEncoder::~VectorEncoder() = default;
 VectorKind VectorEncoder::Encode(std::span<const float> vector, Goal goal, base::Bytes& target) {
   State& state = *state_;
   INTACT_CHECK(vector.size() == state.tables.dimensions());
-  const size_t start = target.size();
-  const auto appended = [&] { return base::ByteSpan(target).subspan(start); };
-  const auto kind = [&] {
-    const Result<VectorHeader> header = ParseHeader(appended());
-    INTACT_CHECK(header.ok());
-    return VectorKind{header->recipe, header->form};
-  };
+  state.best.clear();
   state.Analyse(vector, goal == Goal::kCompact);
   const Recipe found = state.words.recipe;
-  state.PutForm(vector, goal, target);
-  const bool is_exact = state.IsProven(vector, appended());
-  const bool is_float32 = found.word == Word::kFloat32;
-  if (is_exact && !is_float32 && found.word != Word::kInteger && !HasResiduals(found.arithmetic)) {
-    return kind();
-  }
-  // Sums and residuals must also beat the float32 form, and that one the plain bits.
-  if (!is_exact) target.resize(start);
-  if (!is_float32) {
-    state.other.clear();
+  // Exact 16-bit words are never beaten; what else was found must beat float32 words.
+  state.Try(vector, [&](base::Bytes& bytes) { state.PutForm(vector, goal, bytes); });
+  const bool is_settled = found.word != Word::kFloat32 && found.word != Word::kInteger &&
+                          !HasResiduals(found.arithmetic) && !state.best.empty();
+  if (!is_settled && found.word != Word::kFloat32) {
     state.TakeAsFloat32(vector);
-    state.PutForm(vector, goal, state.other);
-    const bool is_smaller = !is_exact || state.other.size() < target.size() - start;
-    if (is_smaller && state.IsProven(vector, state.other)) {
-      target.resize(start);
-      target.insert(target.end(), state.other.begin(), state.other.end());
-    }
+    state.Try(vector, [&](base::Bytes& bytes) { state.PutForm(vector, goal, bytes); });
   }
-  const size_t size = target.size() - start;
-  if (size > 0 && size < EncodedSizeMax(vector.size())) return kind();
-  target.resize(start);
-  state.TakeAsFloat32(vector);
-  PutPlain(vector, state.words, target);
-  return kind();
+  if (CountZeros(vector) * 8 > vector.size()) {
+    state.Try(vector, [&](base::Bytes& bytes) { PutSparse(vector, bytes); });
+  }
+  if (state.best.empty() || state.best.size() >= EncodedSizeMax(vector.size())) {
+    state.TakeAsFloat32(vector);
+    state.best.clear();
+    PutPlain(vector, state.words, state.best);
+  }
+  return state.AppendBest(target);
 }
 
 VectorKind VectorEncoder::EncodeCompletion(std::span<const float> vector,
@@ -212,24 +233,33 @@ VectorKind VectorEncoder::EncodeCompletion(std::span<const float> vector,
                                            base::Bytes& target) {
   State& state = *state_;
   INTACT_CHECK(vector.size() == state.tables.dimensions() && code.size() == vector.size());
-  const size_t start = target.size();
-  state.Analyse(vector, false);
-  if (HasResiduals(state.words.recipe.arithmetic) ||
-      state.words.recipe.arithmetic == Arithmetic::kAveraged) {
+  state.best.clear();
+  state.Analyse(vector, true);
+  const bool is_sum = state.words.recipe.word == Word::kInteger;
+  if (is_sum) {
+    state.Try(vector, [&](base::Bytes& bytes) { state.PutCompactForm(vector, bytes); });
     state.TakeAsFloat32(vector);
   }
-  if (PutCompletion(state.words, code, scale, target)) {
-    const base::ByteSpan encoded = base::ByteSpan(target).subspan(start);
+  state.other.clear();
+  if (PutCompletion(vector, state.words, code, scale, state.other)) {
     state.decoded.resize(vector.size());
     const bool is_exact =
-        DecodeCompletion(state.tables, encoded, code, scale, state.decoded).ok() &&
+        DecodeCompletion(state.tables, state.other, code, scale, state.decoded).ok() &&
         state.IsEqual(vector);
-    if (is_exact && encoded.size() <= EncodedSizeMax(vector.size())) {
-      return {state.words.recipe, Form::kCompletion};
-    }
+    const size_t size_max = state.best.empty() ? EncodedSizeMax(vector.size()) : state.best.size();
+    if (is_exact && state.other.size() <= size_max) state.best.swap(state.other);
   }
-  target.resize(start);
-  return Encode(vector, Goal::kCompact, target);
+  if (state.best.empty() || CountZeros(vector) * 8 > vector.size()) {
+    base::Bytes completion = std::move(state.best);
+    base::Bytes compact;
+    const VectorKind kind = Encode(vector, Goal::kCompact, compact);
+    if (completion.empty() || compact.size() < completion.size()) {
+      target.insert(target.end(), compact.begin(), compact.end());
+      return kind;
+    }
+    state.best = std::move(completion);
+  }
+  return state.AppendBest(target);
 }
 
 Status DecodeVector(const VectorTables& tables, base::ByteSpan encoded, std::span<float> target) {
@@ -249,7 +279,7 @@ Status DecodeVectors(const VectorTables& tables, std::span<const base::ByteSpan>
     for (; count < kRowsAtOnce && begin + count < encoded.size(); ++count) {
       INTACT_ASSIGN_OR_RETURN(headers[count], ParseHeader(encoded[begin + count]));
       targets[count] = target.subspan((begin + count) * d, d);
-      const bool is_alike = headers[count].form == Form::kCompact &&
+      const bool is_alike = headers[count].form == Form::kCompact && !headers[count].is_sparse &&
                             headers[count].recipe.word != Word::kInteger &&
                             headers[count].recipe.word == headers[0].recipe.word;
       if (!is_alike) break;
@@ -275,7 +305,11 @@ Status DecodeCompletion(const VectorTables& tables, base::ByteSpan encoded,
 
 Result<VectorKind> KindOf(base::ByteSpan encoded) {
   INTACT_ASSIGN_OR_RETURN(const VectorHeader header, ParseHeader(encoded));
-  return VectorKind{header.recipe, header.form};
+  return VectorKind{header.recipe, header.form, header.is_sparse};
+}
+
+std::string_view KindName(const VectorKind& kind) {
+  return kind.is_sparse ? "sparse" : KindName(kind.recipe);
 }
 
 std::string_view KindName(const Recipe& recipe) {

@@ -36,11 +36,13 @@ enum class Goal : uint8_t {
 struct VectorKind {
   Recipe recipe;
   Form form = Form::kPlain;
+  bool is_sparse = false;  // Most components are zero; recipe and form say nothing then.
 };
-// "float16 / scale", "bfloat16", "float32", "sum of 16-bit numbers", ... of the words and the
-// arithmetic; "unknown" for numbers that are none.
+// "float16 / scale", "bfloat16", "float32", "sum of 16-bit numbers", "sparse", ... of the words and
+// the arithmetic; "unknown" for numbers that are none.
+std::string_view KindName(const VectorKind& kind);
 std::string_view KindName(const Recipe& recipe);
-// "plain", "compact", "completion", "planes".
+// "plain", "compact", "completion", "planes"; the form of a sparse vector is plain.
 std::string_view FormName(Form form);
 
 // The most bytes Encode appends for `dimensions` components.

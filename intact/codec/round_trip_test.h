@@ -37,8 +37,8 @@ inline VectorKind ExpectRoundTrip(VectorEncoder& encoder, const VectorTables& ta
   std::vector<float> decoded(vector.size(), 42.0f);
   const base::Status status = DecodeVector(tables, encoded, decoded);
   EXPECT_TRUE(status.ok()) << status.ToString();
-  EXPECT_TRUE(HaveSameBits(decoded, vector)) << KindName(kind.recipe) << ", "
-                                             << FormName(kind.form) << ", d=" << vector.size();
+  EXPECT_TRUE(HaveSameBits(decoded, vector))
+      << KindName(kind.recipe) << ", " << FormName(kind.form) << ", d=" << vector.size();
   const base::Result<VectorKind> told = KindOf(encoded);
   EXPECT_TRUE(told.ok() && told->form == kind.form && told->recipe.word == kind.recipe.word &&
               told->recipe.arithmetic == kind.recipe.arithmetic);
@@ -55,8 +55,8 @@ inline VectorKind ExpectCompletion(VectorEncoder& encoder, const VectorTables& t
   std::vector<float> decoded(vector.size(), 42.0f);
   const base::Status status = DecodeCompletion(tables, encoded, code.code, code.scale, decoded);
   EXPECT_TRUE(status.ok()) << status.ToString();
-  EXPECT_TRUE(HaveSameBits(decoded, vector)) << KindName(kind.recipe) << ", "
-                                             << FormName(kind.form) << ", d=" << vector.size();
+  EXPECT_TRUE(HaveSameBits(decoded, vector))
+      << KindName(kind.recipe) << ", " << FormName(kind.form) << ", d=" << vector.size();
   return kind;
 }
 

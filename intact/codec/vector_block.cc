@@ -1,8 +1,12 @@
 #include "intact/codec/vector_block.h"
 
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 
+#include "intact/codec/bit_stream.h"
 #include "intact/codec/elements.h"
+#include "intact/simd/simd.h"
 
 namespace intact::codec {
 namespace {
@@ -11,8 +15,12 @@ using base::ElementType;
 using base::Result;
 using base::Status;
 
-// In place of an element type: float64 as it is.
-constexpr uint8_t kPlainFloat64 = 5;
+// In place of an element type: float64 that is more than float32.
+constexpr uint8_t kFullFloat64 = 5;
+// Of a float64 row: upper parts as float32 and lower bits apart, or as it is.
+constexpr std::byte kSplitRow{1};
+constexpr std::byte kWholeRow{0};
+constexpr unsigned kLowerBits = 29;
 
 // Tables from up to this many rows, evenly spread; looking at a row costs what encoding it costs.
 constexpr size_t kSampleMax = 256;
@@ -30,6 +38,87 @@ VectorTables LearnTables(std::span<const float> vectors, size_t d, Goal goal) {
   return learner.Finish(n);
 }
 
+// The upper 35 bits of a float64 as the float32 that has sign, exponent and as much of the
+// fraction; 0 when the exponent is none of a normal float32.
+uint32_t UpperPart(uint64_t bits) {
+  if (bits << 1 == 0) return static_cast<uint32_t>(bits >> 32);
+  const auto exponent = static_cast<int>(bits >> 52 & 2047) - 1023;
+  if (exponent < -126 || exponent > 127) return 0;
+  return static_cast<uint32_t>(bits >> 63) << 31 | static_cast<uint32_t>(exponent + 127) << 23 |
+         static_cast<uint32_t>(bits >> kLowerBits & 0x7fffff);
+}
+
+uint64_t Joined(uint32_t upper, uint32_t lower) {
+  if (upper << 1 == 0 && lower == 0) return uint64_t{upper >> 31} << 63;
+  return uint64_t{upper >> 31} << 63 | uint64_t{(upper >> 23 & 255) + 1023 - 127} << 52 |
+         uint64_t{upper & 0x7fffff} << kLowerBits | lower;
+}
+
+void SplitUpper(base::ByteSpan elements, std::span<float> upper) {
+  for (size_t i = 0; i < upper.size(); ++i) {
+    const uint32_t bits = UpperPart(base::Load<uint64_t>(elements.data() + 8 * i));
+    std::memcpy(&upper[i], &bits, sizeof(bits));
+  }
+}
+
+// Appends a row of float64 whose upper parts are `upper` [d].
+VectorKind PutFloat64Row(base::ByteSpan elements, std::span<const float> upper, Goal goal,
+                         VectorEncoder& encoder, base::Bytes& target) {
+  base::Bytes lower;
+  BitWriter bits(lower, upper.size() * kLowerBits);
+  bool is_split = true;
+  for (size_t i = 0; i < upper.size(); ++i) {
+    const auto element = base::Load<uint64_t>(elements.data() + 8 * i);
+    const auto low = static_cast<uint32_t>(element & ((1u << kLowerBits) - 1));
+    bits.Put(low, kLowerBits);
+    is_split = is_split && Joined(UpperPart(element), low) == element;
+  }
+  bits.Finish();
+  if (!is_split) {
+    target.push_back(kWholeRow);
+    target.insert(target.end(), elements.begin(), elements.end());
+    return {};
+  }
+  target.push_back(kSplitRow);
+  target.insert(target.end(), lower.begin(), lower.end());
+  return encoder.Encode(upper, goal, target);
+}
+
+Status ReadFloat64Row(const VectorTables& tables, base::ByteSpan row, base::Bytes& target) {
+  const size_t d = tables.dimensions();
+  const size_t lower_size = (d * kLowerBits + 7) / 8;
+  if (!row.empty() && row[0] == kWholeRow && row.size() == 1 + 8 * d) {
+    target.insert(target.end(), row.begin() + 1, row.end());
+    return base::Ok();
+  }
+  if (row.empty() || row[0] != kSplitRow || row.size() < 1 + lower_size) {
+    return base::Corruption("a row of float64 has " + std::to_string(row.size()) + " bytes");
+  }
+  std::vector<float> upper(d);
+  std::vector<uint32_t> lower(d);
+  INTACT_RETURN_IF_ERROR(DecodeVector(tables, row.subspan(1 + lower_size), upper));
+  simd::BestKernels().unpack_bits(row.data() + 1, kLowerBits, lower.data(), d);
+  const size_t at = target.size();
+  target.resize(at + 8 * d);
+  for (size_t i = 0; i < d; ++i) {
+    const auto bits = base::Load<uint32_t>(&upper[i]);
+    base::Store(target.data() + at + 8 * i, Joined(bits, lower[i]));
+  }
+  return base::Ok();
+}
+
+// An earlier row with the same bytes.
+std::optional<size_t> EqualRow(base::ByteSpan elements, size_t row_size, base::ByteSpan bytes,
+                               uint32_t crc,
+                               const std::unordered_multimap<uint32_t, size_t>& rows_by_crc) {
+  const auto [begin, end] = rows_by_crc.equal_range(crc);
+  for (auto it = begin; it != end; ++it) {
+    const base::ByteSpan other = elements.subspan(it->second * row_size, row_size);
+    if (std::equal(bytes.begin(), bytes.end(), other.begin())) return it->second;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan elements, Goal goal,
@@ -39,38 +128,42 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
   const size_t n = elements.size() / row_size;
   INTACT_CHECK(n <= kVectorBlockRowsMax);
   std::vector<float> vectors(n * dimensions);
-  const bool is_plain_float64 = WidenElements(element, elements, vectors) != vectors.size();
+  const bool is_full_float64 = WidenElements(element, elements, vectors) != vectors.size();
+  if (is_full_float64) SplitUpper(elements, vectors);
+  const VectorTables tables = LearnTables(vectors, dimensions, goal);
+  VectorEncoder encoder(tables);
+  std::unordered_multimap<uint32_t, size_t> rows_by_crc;
+  std::vector<VectorKind> kinds_of_rows;
+  base::ByteWriter sizes;
   base::Bytes rows;
-  std::vector<size_t> sizes;
-  base::Bytes table_bytes;
-  if (is_plain_float64) {
-    rows.assign(elements.begin(), elements.end());
-    sizes.assign(n, row_size);
-  } else {
-    const VectorTables tables = LearnTables(vectors, dimensions, goal);
-    table_bytes.assign(tables.bytes().begin(), tables.bytes().end());
-    VectorEncoder encoder(tables);
-    VectorKind kind;
-    for (size_t row = 0; row < n; ++row) {
-      const size_t start = rows.size();
-      const base::ByteSpan bytes = elements.subspan(row * row_size, row_size);
-      const bool is_repeated =
-          row > 0 && std::equal(bytes.begin(), bytes.end(),
-                                bytes.begin() - static_cast<std::ptrdiff_t>(row_size));
-      if (!is_repeated) {
-        kind = encoder.Encode(std::span(vectors).subspan(row * dimensions, dimensions), goal, rows);
-      }
-      if (kinds != nullptr) kinds->push_back(kind);
-      sizes.push_back(rows.size() - start);
+  for (size_t row = 0; row < n; ++row) {
+    const base::ByteSpan bytes = elements.subspan(row * row_size, row_size);
+    const uint32_t crc = base::Crc32c(bytes);
+    const std::optional<size_t> equal = EqualRow(elements, row_size, bytes, crc, rows_by_crc);
+    if (equal) {
+      sizes.PutVarint(0);
+      sizes.PutVarint(*equal);
+      kinds_of_rows.push_back(kinds_of_rows[*equal]);
+      continue;
     }
+    rows_by_crc.emplace(crc, row);
+    const size_t start = rows.size();
+    const auto upper = std::span(vectors).subspan(row * dimensions, dimensions);
+    if (is_full_float64) {
+      kinds_of_rows.push_back(PutFloat64Row(bytes, upper, goal, encoder, rows));
+    } else {
+      kinds_of_rows.push_back(encoder.Encode(upper, goal, rows));
+    }
+    sizes.PutVarint(rows.size() - start);
   }
+  if (kinds != nullptr) kinds->insert(kinds->end(), kinds_of_rows.begin(), kinds_of_rows.end());
   base::ByteWriter writer;
-  writer.Put(is_plain_float64 ? kPlainFloat64 : static_cast<uint8_t>(element));
+  writer.Put(is_full_float64 ? kFullFloat64 : static_cast<uint8_t>(element));
   writer.PutVarint(dimensions);
   writer.PutVarint(n);
-  writer.PutVarint(table_bytes.size());
-  writer.PutBytes(table_bytes);
-  for (const size_t size : sizes) writer.PutVarint(size);
+  writer.PutVarint(tables.bytes().size());
+  writer.PutBytes(tables.bytes());
+  writer.PutBytes(sizes.bytes());
   writer.PutBytes(rows);
   base::ByteWriter prefix;
   prefix.PutVarint(writer.size());
@@ -100,7 +193,7 @@ Result<VectorBlock> VectorBlock::Open(base::ByteSpan bytes) {
       tables_size > reader.remaining()) {
     return base::Corruption("a block of vectors has an impossible header");
   }
-  if (element == 0 || element > kPlainFloat64) {
+  if (element == 0 || element > kFullFloat64) {
     return base::Unsupported("a block of vectors has element type " + std::to_string(element));
   }
   const base::ByteSpan table_bytes = reader.GetBytes(tables_size);
@@ -109,18 +202,22 @@ Result<VectorBlock> VectorBlock::Open(base::ByteSpan bytes) {
     INTACT_ASSIGN_OR_RETURN(tables, VectorTables::Parse(table_bytes, dimensions));
   }
   VectorBlock block(std::move(tables));
-  block.is_plain_float64_ = element == kPlainFloat64;
+  block.is_full_float64_ = element == kFullFloat64;
   block.element_ =
-      block.is_plain_float64_ ? ElementType::kFloat64 : static_cast<ElementType>(element);
+      block.is_full_float64_ ? ElementType::kFloat64 : static_cast<ElementType>(element);
   block.dimensions_ = dimensions;
   block.size_ = prefix.position();
-  std::vector<uint64_t> sizes(n);
-  for (uint64_t& row_size : sizes) row_size = reader.GetVarint();
-  for (const uint64_t row_size : sizes) {
-    if (row_size > reader.remaining()) break;
-    const base::ByteSpan row = reader.GetBytes(row_size);
-    if (row.empty() && block.rows_.empty()) break;
-    block.rows_.push_back(row.empty() ? block.rows_.back() : row);
+  // Size of each row, or 0 and the earlier row that it repeats.
+  std::vector<std::pair<uint64_t, uint64_t>> sizes(n);
+  for (auto& [row_size, repeated] : sizes) {
+    row_size = reader.GetVarint();
+    if (row_size == 0) repeated = reader.GetVarint();
+  }
+  for (const auto& [row_size, repeated] : sizes) {
+    const bool is_there =
+        row_size == 0 ? repeated < block.rows_.size() : row_size <= reader.remaining();
+    if (!is_there) break;
+    block.rows_.push_back(row_size == 0 ? block.rows_[repeated] : reader.GetBytes(row_size));
   }
   if (!reader.AtEnd() || block.rows_.size() != n) {
     return base::Corruption("the rows of a block of vectors do not fill it");
@@ -134,19 +231,16 @@ Status VectorBlock::ReadRow(size_t row, std::span<float> target) const {
 
 Status VectorBlock::ReadRows(size_t first, size_t count, std::span<float> target) const {
   INTACT_CHECK(first + count <= rows_.size() && target.size() == count * dimensions_);
-  if (is_plain_float64_) return base::Unsupported("these vectors are float64, not float32");
+  if (is_full_float64_) return base::Unsupported("these vectors are float64, not float32");
   if (count == 1) return DecodeVector(tables_, rows_[first], target);
   return DecodeVectors(tables_, std::span(rows_).subspan(first, count), target);
 }
 
 Result<base::Bytes> VectorBlock::ReadElements() const {
   base::Bytes elements;
-  if (is_plain_float64_) {
+  if (is_full_float64_) {
     for (const base::ByteSpan row : rows_) {
-      if (row.size() != dimensions_ * sizeof(double)) {
-        return base::Corruption("a row of float64 has " + std::to_string(row.size()) + " bytes");
-      }
-      elements.insert(elements.end(), row.begin(), row.end());
+      INTACT_RETURN_IF_ERROR(ReadFloat64Row(tables_, row, elements));
     }
     return elements;
   }

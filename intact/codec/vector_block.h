@@ -15,8 +15,9 @@ inline constexpr size_t kVectorBlockRowsMax = 1024;
 inline constexpr size_t kDimensionsMax = 65536;
 
 // Appends a block of n <= 1,024 vectors [n, dimensions] of `element`, row-major; n from the size.
-// dimensions in [1, 65,536]. Adds what each vector turned out to be to `kinds` when it is not null:
-// none for float64 that is not float32.
+// dimensions in [1, 65,536]. Adds what each vector turned out to be to `kinds` when it is not null;
+// of float64 that is not float32, what the upper parts are. A row that repeats another is stored
+// once.
 void EncodeVectorBlock(base::ElementType element, size_t dimensions, base::ByteSpan elements,
                        Goal goal, base::Bytes& target, std::vector<VectorKind>* kinds = nullptr);
 
@@ -47,7 +48,7 @@ class VectorBlock {
   explicit VectorBlock(VectorTables tables) : tables_(std::move(tables)) {}
 
   base::ElementType element_ = base::ElementType::kFloat32;
-  bool is_plain_float64_ = false;
+  bool is_full_float64_ = false;
   size_t dimensions_ = 0;
   size_t size_ = 0;
   VectorTables tables_;

@@ -33,9 +33,6 @@ uint32_t CodedSymbol(const Code* codes, uint32_t head) {
   return codes[symbol].length == 0 ? kEscape : symbol;
 }
 
-// More than the residuals of `count` components can take.
-size_t ResidualBitsMax(size_t count) { return 2 + (count + 1) * (kCodeLengthMax + 8 + 32); }
-
 bool IsPairable(int residual) { return residual >= -3 && residual <= 3; }
 
 // Pair i of the residuals.
@@ -57,6 +54,10 @@ unsigned BestSpread(std::span<const int8_t> residuals) {
   return static_cast<unsigned>(std::min_element(sums.begin(), sums.end()) - sums.begin());
 }
 
+}  // namespace
+
+size_t ResidualBitsMax(size_t count) { return 2 + (count + 1) * (kCodeLengthMax + 8 + 32); }
+
 void PutResiduals(BitWriter& bits, std::span<const float> vector,
                   std::span<const int8_t> residuals) {
   const unsigned spread = BestSpread(residuals);
@@ -73,8 +74,6 @@ void PutResiduals(BitWriter& bits, std::span<const float> vector,
     }
   }
 }
-
-}  // namespace
 
 ModelCodes::ModelCodes(const SymbolModel& model) {
   for (const CodeBook& book : model.books) {
@@ -175,7 +174,9 @@ class EscapedHeads {
   bool is_short_ = false;
 };
 
-Status TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> target) {
+}  // namespace
+
+void TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> target) {
   const ResidualCode& code = ResidualCodes()[cursor.Take(2)];
   const auto put = [&](size_t i, int residual) {
     uint32_t bits;
@@ -200,8 +201,9 @@ Status TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> t
     put(i, static_cast<int8_t>(cursor.Take(8)));
     put(i + 1, static_cast<int8_t>(cursor.Take(8)));
   }
-  return base::Ok();
 }
+
+namespace {
 
 // R rows of one word and arithmetic.
 template <size_t R>
@@ -250,7 +252,7 @@ Status ReadRows(const VectorTables& tables, const std::array<VectorHeader, R>& h
     BitCursor cursor(payload);
     cursor.set_position(streams[r].position);
     if (HasResiduals(headers[r].recipe.arithmetic)) {
-      INTACT_RETURN_IF_ERROR(TakeResiduals(cursor, headers[r].recipe, targets[r]));
+      TakeResiduals(cursor, headers[r].recipe, targets[r]);
     }
     if (!escaped[r].AllWereFilled()) {
       return base::Corruption("an encoded vector's escapes are not those it counts");
@@ -366,7 +368,7 @@ Status ReadIntegers(const VectorTables& tables, const VectorHeader& header,
     const auto number = static_cast<float>(magnitude);
     value = head >> 10 != 0 ? -number : number;
   }
-  INTACT_RETURN_IF_ERROR(TakeResiduals(cursor, header.recipe, target));
+  TakeResiduals(cursor, header.recipe, target);
   if (cursor.byte_position() != stream.size() || !cursor.IsPaddedWithZeros()) {
     return base::Corruption("an encoded vector of sums does not end where it should");
   }

@@ -14,28 +14,41 @@ using base::Status;
 // Zeros at the end of a word's magnitude are not coded.
 unsigned ZeroBits(Word word) { return LayoutOf(word).zero_bits; }
 
-// The magnitude of the word nearest to `value` >= 0, without those zeros; ties to even.
-uint32_t NearestMagnitude(Word word, float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
+// The magnitude of the least word that is at least `value` >= 0, without those zeros.
+uint32_t LeastMagnitude(Word word, float value) {
   const unsigned zeros = ZeroBits(word);
-  if (zeros == 0) return bits;
-  return (bits + (uint32_t{1} << (zeros - 1)) - 1 + (bits >> zeros & 1)) >> zeros;
+  return (std::bit_cast<uint32_t>(value) + (1u << zeros) - 1) >> zeros;
 }
 
 // Code 0 covers a range of exponents; what lies more than this many powers of two below the first
 // cell's end is listed, but for zero itself.
 constexpr uint32_t kZeroCellExponents = 16;
 
+// What the code scale is in words.
+float StepOf(const Recipe& recipe, float scale) {
+  const auto s = static_cast<float>(recipe.scale);
+  switch (recipe.arithmetic) {
+    case Arithmetic::kNone:
+      return scale;
+    case Arithmetic::kDivided:
+      return scale * s;
+    case Arithmetic::kMultiplied:
+    case Arithmetic::kNudged:
+    case Arithmetic::kDecimal:
+      return scale / s;
+    case Arithmetic::kAveraged:
+      return scale / s * static_cast<float>(recipe.token_count);
+  }
+  return scale;
+}
+
 // B(0) to B(128): where the cells of the codes' magnitudes begin among the words.
 class Cells {
  public:
   Cells(const Recipe& recipe, float scale) {
-    const auto n = static_cast<float>(recipe.scale);
-    float step = scale;
-    if (recipe.arithmetic == Arithmetic::kDivided) step = scale * n;
-    if (recipe.arithmetic == Arithmetic::kMultiplied) step = scale / n;
+    const float step = StepOf(recipe, scale);
     for (size_t k = 1; k < begins_.size(); ++k) {
-      begins_[k] = NearestMagnitude(recipe.word, (static_cast<float>(k) - 0.5f) * step);
+      begins_[k] = LeastMagnitude(recipe.word, (static_cast<float>(k) - 0.5f) * step);
       // A cell may be empty, never negative.
       if (begins_[k] < begins_[k - 1]) begins_[k] = begins_[k - 1];
     }
@@ -64,12 +77,6 @@ class Cells {
   std::array<Cell, 128> cells_;
 };
 
-bool TakesCompletion(const Recipe& recipe) {
-  return recipe.word != Word::kInteger &&
-         (recipe.arithmetic == Arithmetic::kNone || recipe.arithmetic == Arithmetic::kDivided ||
-          recipe.arithmetic == Arithmetic::kMultiplied);
-}
-
 template <typename T>
 void Append(base::Bytes& target, T value) {
   const size_t at = target.size();
@@ -79,9 +86,9 @@ void Append(base::Bytes& target, T value) {
 
 }  // namespace
 
-bool PutCompletion(const VectorWords& words, std::span<const int8_t> code, float scale,
-                   base::Bytes& target) {
-  if (!TakesCompletion(words.recipe) || !(scale > 0) || !std::isfinite(scale)) return false;
+bool PutCompletion(std::span<const float> vector, const VectorWords& words,
+                   std::span<const int8_t> code, float scale, base::Bytes& target) {
+  if (words.recipe.word == Word::kInteger || !(scale > 0) || !std::isfinite(scale)) return false;
   PutHeader(words.recipe, Form::kCompletion, target);
   const Cells cells(words.recipe, scale);
   const Word word = words.recipe.word;
@@ -89,7 +96,9 @@ bool PutCompletion(const VectorWords& words, std::span<const int8_t> code, float
   const size_t count_at = target.size();
   Append(target, uint16_t{0});
   base::Bytes stream;
-  BitWriter bits(stream, words.words.size() * 33);
+  const size_t residual_bits =
+      words.residuals.empty() ? 0 : ResidualBitsMax(words.residuals.size());
+  BitWriter bits(stream, words.words.size() * 33 + residual_bits);
   size_t count = 0;
   for (size_t i = 0; i < words.words.size(); ++i) {
     const uint32_t magnitude = (words.words[i] & 0x7fffffffu) >> zeros;
@@ -117,6 +126,7 @@ bool PutCompletion(const VectorWords& words, std::span<const int8_t> code, float
       bits.Put(shifted & 1, 1);
     }
   }
+  if (!words.residuals.empty()) PutResiduals(bits, vector, words.residuals);
   bits.Finish();
   base::Store(target.data() + count_at, static_cast<uint16_t>(count));
   target.insert(target.end(), stream.begin(), stream.end());
@@ -198,6 +208,7 @@ Status ReadCompletion(const VectorHeader& header, std::span<const int8_t> code, 
     }
     ApplyArithmetic(header.recipe, target.subspan(begin, end - begin));
   }
+  if (HasResiduals(header.recipe.arithmetic)) TakeResiduals(cursor, header.recipe, target);
   if (!listed.AtEnd() || cursor.byte_position() != stream.size() || !cursor.IsPaddedWithZeros()) {
     return base::Corruption("an encoded vector does not end where its code says");
   }

@@ -7,16 +7,22 @@
 #include <vector>
 
 #include "intact/base/base.h"
+#include "intact/codec/bit_stream.h"
 #include "intact/codec/codec.h"
 #include "intact/codec/vector_tables.h"
 #include "intact/codec/vector_words.h"
 
 namespace intact::codec {
 
+// Kinds that are no word and arithmetic.
+inline constexpr std::byte kSparseKind{5};
+inline constexpr std::byte kDeltaKind{7};
+
 // The bytes in front of the payload, taken apart.
 struct VectorHeader {
   Recipe recipe;
   Form form = Form::kPlain;
+  bool is_sparse = false;
   base::ByteSpan payload;
 };
 void PutHeader(const Recipe& recipe, Form form, base::Bytes& target);
@@ -30,6 +36,17 @@ base::Status ReadPlain(const VectorHeader& header, std::span<float> target);
 // Any vector, as float32.
 void PutPlanes(std::span<const float> vector, base::Bytes& target);
 base::Status ReadPlanes(const VectorHeader& header, std::span<float> target);
+
+// Any vector with zeros among its components: where the others are, and those as plain or planes.
+void PutSparse(std::span<const float> vector, base::Bytes& target);
+base::Status ReadSparse(const VectorHeader& header, std::span<float> target);
+
+// Residuals in a bit stream, and more bits than those of `count` components can take.
+void PutResiduals(BitWriter& bits, std::span<const float> vector,
+                  std::span<const int8_t> residuals);
+size_t ResidualBitsMax(size_t count);
+// The other way round: `target` holds the words before and the components after.
+void TakeResiduals(BitCursor& cursor, const Recipe& recipe, std::span<float> target);
 
 // The codes of a symbol model, ready for writing.
 struct ModelCodes {
@@ -52,10 +69,9 @@ base::Status ReadCompactRows(const VectorTables& tables,
                              const std::array<VectorHeader, kRowsAtOnce>& headers,
                              const std::array<std::span<float>, kRowsAtOnce>& targets);
 
-// False when the words have an arithmetic that takes no completion, or the code explains too
-// little.
-bool PutCompletion(const VectorWords& words, std::span<const int8_t> code, float scale,
-                   base::Bytes& target);
+// False when the words are integers or the code explains too little.
+bool PutCompletion(std::span<const float> vector, const VectorWords& words,
+                   std::span<const int8_t> code, float scale, base::Bytes& target);
 base::Status ReadCompletion(const VectorHeader& header, std::span<const int8_t> code, float scale,
                             std::span<float> target);
 

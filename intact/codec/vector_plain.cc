@@ -59,6 +59,22 @@ std::optional<int> Float16Shift(const VectorWords& words, std::vector<uint16_t>&
   return std::nullopt;
 }
 
+// Two bits each: e + 1 for e of -1, 0 and 1, or 3 for a component that is listed.
+constexpr uint32_t kListedResidual = 3;
+
+void PutPlainResiduals(std::span<const float> vector, std::span<const int8_t> residuals,
+                       base::Bytes& target) {
+  BitWriter bits(target, 2 * residuals.size());
+  for (const int8_t residual : residuals) {
+    const bool is_small = residual >= -1 && residual <= 1;
+    bits.Put(is_small ? static_cast<uint32_t>(residual + 1) : kListedResidual, 2);
+  }
+  bits.Finish();
+  for (size_t i = 0; i < residuals.size(); ++i) {
+    if (residuals[i] < -1 || residuals[i] > 1) Append(target, BitsAt(vector, i));
+  }
+}
+
 }  // namespace
 
 bool PutPlain(std::span<const float> vector, const VectorWords& words, base::Bytes& target) {
@@ -85,25 +101,46 @@ bool PutPlain(std::span<const float> vector, const VectorWords& words, base::Byt
   } else {
     append(std::as_bytes(std::span(halves)));
   }
-  append(std::as_bytes(std::span(words.residuals)));
-  for (size_t i = 0; i < words.residuals.size(); ++i) {
-    if (words.residuals[i] == kPatched) Append(target, BitsAt(vector, i));
-  }
+  if (!words.residuals.empty()) PutPlainResiduals(vector, words.residuals, target);
   return true;
 }
+
+namespace {
+
+// Of 16-bit words, whose values are in `target`; `residuals` are what follows the words.
+Status ReadPlainResiduals(const Recipe& recipe, base::ByteSpan residuals, std::span<float> target) {
+  const size_t d = target.size();
+  size_t listed = (2 * d + 7) / 8;
+  BitCursor cursor(residuals.first(std::min(listed, residuals.size())));
+  for (size_t i = 0; i < d; ++i) {
+    const uint32_t residual = cursor.Take(2);
+    uint32_t bits;
+    if (residual != kListedResidual) {
+      bits = ResidualBits(recipe, target[i], static_cast<int>(residual) - 1);
+    } else {
+      if (listed + 4 > residuals.size()) return WrongSize(residuals.size(), listed + 4);
+      bits = base::Load<uint32_t>(residuals.data() + listed);
+      listed += 4;
+    }
+    std::memcpy(&target[i], &bits, sizeof(bits));
+  }
+  if (!cursor.IsPaddedWithZeros()) return base::Corruption("residuals end too early or in a bit");
+  return listed == residuals.size() ? base::Ok() : WrongSize(residuals.size(), listed);
+}
+
+}  // namespace
 
 Status ReadPlain(const VectorHeader& header, std::span<float> target) {
   const size_t d = target.size();
   const base::ByteSpan payload = header.payload;
-  if (header.recipe.word == Word::kFloat32) {
-    if (payload.size() != 4 * d) return WrongSize(payload.size(), 4 * d);
-    std::memcpy(target.data(), payload.data(), 4 * d);
-    return base::Ok();
-  }
   const bool has_residuals = HasResiduals(header.recipe.arithmetic);
-  const size_t least = (has_residuals ? 3 : 2) * d;
+  const size_t least = (header.recipe.word == Word::kFloat32 ? 4 : 2) * d;
   if (payload.size() < least || (!has_residuals && payload.size() != least)) {
     return WrongSize(payload.size(), least);
+  }
+  if (header.recipe.word == Word::kFloat32) {
+    std::memcpy(target.data(), payload.data(), least);
+    return base::Ok();
   }
   const simd::Kernels& kernels = simd::BestKernels();
   const auto widen = header.recipe.word == Word::kFloat16 ? kernels.widen_f16 : kernels.widen_bf16;
@@ -115,20 +152,7 @@ Status ReadPlain(const VectorHeader& header, std::span<float> target) {
     ApplyArithmetic(header.recipe, tile);
   }
   if (!has_residuals) return base::Ok();
-  size_t patch = least;
-  for (size_t i = 0; i < d; ++i) {
-    const auto residual = base::Load<int8_t>(payload.data() + 2 * d + i);
-    uint32_t bits;
-    if (residual == kPatched) {
-      if (patch + 4 > payload.size()) return WrongSize(payload.size(), patch + 4);
-      bits = base::Load<uint32_t>(payload.data() + patch);
-      patch += 4;
-    } else {
-      bits = ResidualBits(header.recipe, target[i], residual);
-    }
-    std::memcpy(&target[i], &bits, sizeof(bits));
-  }
-  return patch == payload.size() ? base::Ok() : WrongSize(payload.size(), patch);
+  return ReadPlainResiduals(header.recipe, payload.subspan(least), target);
 }
 
 namespace {
@@ -215,6 +239,49 @@ Status ReadPlanes(const VectorHeader& header, std::span<float> target) {
     }
     const auto word = base::Load<uint32_t>(words + 4 * index) & ~(uint32_t{255} << 23);
     base::Store(words + 4 * index, word | static_cast<uint32_t>(entry[2]) << 23);
+  }
+  return base::Ok();
+}
+
+void PutSparse(std::span<const float> vector, base::Bytes& target) {
+  target.push_back(kSparseKind);
+  const size_t d = vector.size();
+  const size_t map_at = target.size();
+  target.resize(map_at + (d + 7) / 8);
+  std::vector<float> others;
+  for (size_t i = 0; i < d; ++i) {
+    if (BitsAt(vector, i) == 0) continue;
+    target[map_at + i / 8] |= static_cast<std::byte>(1u << (i % 8));
+    others.push_back(vector[i]);
+  }
+  VectorWords words;
+  AnalyseVector(others, {.has_pooled_search = false}, words);
+  const bool is_plain = words.recipe.word != Word::kFloat32 && PutPlain(others, words, target);
+  if (!is_plain) PutPlanes(others, target);
+}
+
+Status ReadSparse(const VectorHeader& header, std::span<float> target) {
+  const size_t d = target.size();
+  const size_t map_size = (d + 7) / 8;
+  if (header.payload.size() < map_size) return WrongSize(header.payload.size(), map_size);
+  const base::ByteSpan map = header.payload.first(map_size);
+  size_t count = 0;
+  for (const std::byte byte : map)
+    count += static_cast<size_t>(std::popcount(static_cast<uint8_t>(byte)));
+  const bool is_padded = d % 8 == 0 || static_cast<unsigned>(map.back()) >> (d % 8) == 0;
+  if (!is_padded) return base::Corruption("an encoded vector's padding is not zero");
+  INTACT_ASSIGN_OR_RETURN(const VectorHeader inner, ParseHeader(header.payload.subspan(map_size)));
+  // In the front of the target, then spread from the back: a component never moves to the left.
+  const std::span<float> others = target.first(count);
+  if (inner.is_sparse || (inner.form != Form::kPlain && inner.form != Form::kPlanes)) {
+    return base::Corruption("the components of a sparse vector have a form they cannot have");
+  }
+  INTACT_RETURN_IF_ERROR(inner.form == Form::kPlain ? ReadPlain(inner, others)
+                                                    : ReadPlanes(inner, others));
+  for (size_t i = d; i-- > 0;) {
+    const bool is_there = (static_cast<unsigned>(map[i / 8]) >> (i % 8) & 1) != 0;
+    const uint32_t bits = is_there ? BitsAt(target, --count) : 0;
+    std::memcpy(&target[i], &bits, sizeof(bits));
   }
   return base::Ok();
 }

@@ -52,6 +52,9 @@ class CollectionWriter {
   // from 0. Commits whenever a batch is full. kInvalidArgument for a float64 that is not exactly a
   // float32 and for an id or metadata that is too long: none of `rows` was taken in then.
   base::Status Add(const format::VectorRows& rows);
+  // Rows without ids that come from now on are numbered on from the last record, not from 0.
+  void NumberFromEnd() { next_number_ = state_.place_count; }
+
   // Commits what was taken in since the last commit; nothing to do makes no version.
   base::Status Commit();
 

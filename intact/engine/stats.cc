@@ -53,6 +53,31 @@ class Parts {
   uint64_t total_ = 0;
 };
 
+void CountSections(const store::Snapshot& snapshot, Parts& parts) {
+  for (const auto& segment : snapshot.segments()) {
+    uint64_t in_sections = 0;
+    for (const format::SectionEntry& section : segment->header().sections) {
+      parts.Add(PartOf(section.kind), section.size);
+      in_sections += section.size;
+    }
+    parts.Add("overhead", segment->file_size() - in_sections);
+  }
+}
+
+// What the folder holds beside that: superblock, manifests, the lock, and what a writer is just
+// about to name or to remove.
+base::Status CountFiles(const std::string& store, Parts& parts, StatsReport& report) {
+  INTACT_ASSIGN_OR_RETURN(const auto entries, os::ListDirectory(store));
+  uint64_t on_disk = 0;
+  for (const os::DirectoryEntry& entry : entries) {
+    if (entry.stat.kind != os::EntryKind::kFile) continue;
+    on_disk += entry.stat.size;
+    if (entry.name.starts_with("manifest-")) ++report.versions;
+  }
+  parts.Add("overhead", on_disk - std::min(on_disk, parts.total()));
+  return base::Ok();
+}
+
 }  // namespace
 
 base::Result<StatsReport> ReadStats(const std::string& store) {
@@ -80,23 +105,8 @@ base::Result<StatsReport> ReadStats(const std::string& store) {
   report.given_bytes = report.rows * report.dimensions * base::ElementSize(element);
 
   Parts parts;
-  for (const auto& segment : snapshot.segments()) {
-    uint64_t in_sections = 0;
-    for (const format::SectionEntry& section : segment->header().sections) {
-      parts.Add(PartOf(section.kind), section.size);
-      in_sections += section.size;
-    }
-    parts.Add("overhead", segment->file_size() - in_sections);
-  }
-  INTACT_ASSIGN_OR_RETURN(const auto entries, os::ListDirectory(store));
-  uint64_t on_disk = 0;
-  for (const os::DirectoryEntry& entry : entries) {
-    if (entry.stat.kind != os::EntryKind::kFile) continue;
-    on_disk += entry.stat.size;
-    if (entry.name.starts_with("manifest-")) ++report.versions;
-  }
-  // Superblock, manifests, the lock; and what a writer is just about to write or to remove.
-  parts.Add("overhead", on_disk - std::min(on_disk, parts.total()));
+  CountSections(snapshot, parts);
+  INTACT_RETURN_IF_ERROR(CountFiles(store, parts, report));
   report.stored_bytes = parts.total();
   report.parts = parts.Take();
   return report;

@@ -61,8 +61,12 @@ class ImportRun {
     CollectionShape shape = ShapeOf(info_);
     shape.model = options_.model;
     shape.metric = options_.metric;
+    if (options_.append && info_.has_ids) {
+      return base::InvalidArgument("only rows without ids can be numbered on: leave out --append");
+    }
     INTACT_ASSIGN_OR_RETURN(writer_, CollectionWriter::Open(os::RealFileSystem(), options_.store,
                                                             shape, options_.lock_wait_ms));
+    if (options_.append) writer_->NumberFromEnd();
     for (const std::string& path : options_.files) {
       INTACT_RETURN_IF_ERROR(ReadFile(path));
       if (report_.is_interrupted) break;
@@ -147,8 +151,8 @@ class ImportRun {
   // An input that cannot be read on: the rows before it are kept.
   base::Status Failed(const base::Status& status) {
     INTACT_RETURN_IF_ERROR(writer_->Commit());
-    return base::Status(status.code(), status.message() + "; the " + std::to_string(at_.rows_done) +
-                                           " rows before were imported");
+    return base::Status(status.code(), status.message() + "; the first " +
+                                           std::to_string(at_.rows_done) + " rows were imported");
   }
 
   size_t ReadCount() const {
@@ -165,6 +169,7 @@ class ImportRun {
     report_.rows_unchanged = counts.unchanged;
     report_.records = view.record_count();
     report_.dimensions = info_.dimensions;
+    report_.has_ids = info_.has_ids;
     report_.element = base::ElementTypeName(info_.element);
     report_.model = view.snapshot().spec().model;
     report_.metric = MetricName(view.snapshot().spec().metric);

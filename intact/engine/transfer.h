@@ -35,6 +35,9 @@ struct ImportOptions {
   // Of a new collection, "unknown" and cosine when not said; an existing one must agree.
   std::optional<std::string> model;
   std::optional<format::Metric> metric;
+  // Rows without ids are numbered on from those that are there, not from 0. Not with ids. An
+  // interrupted run cannot be gone on with then.
+  bool append = false;
   int64_t lock_wait_ms = 0;
   // Set from elsewhere to commit the batch at hand and return with `is_interrupted`.
   const std::atomic<bool>* stop = nullptr;
@@ -50,6 +53,7 @@ struct ImportReport {
   uint64_t records = 0;  // In the collection afterwards.
   uint32_t dimensions = 0;
   std::string element;
+  bool has_ids = false;
   std::string model;
   std::string metric;
   uint64_t bytes = 0;  // Of the vectors read, as they came.

@@ -125,7 +125,7 @@ float VectorSource::AnyOf(Origin origin) {
     case Origin::kAnyBits:
       return FromBits(bits);
     case Origin::kSpecials:
-      if (bits % 8 == 0) return FromBits(bits & 0x807fffff);               // Subnormal.
+      if (bits % 8 == 0) return FromBits(bits & 0x807fffff);                 // Subnormal.
       if (bits % 8 == 1) return FromBits((bits & 0x807fffff) | 0x7f800000);  // NaN.
       return FromBits(kPatterns[(bits >> 3) % std::size(kPatterns)]);
     default:

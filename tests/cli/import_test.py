@@ -168,6 +168,17 @@ class Records(Collections):
         self.assertEqual(self.give_out("out.f32"), first + second)
         self.assertEqual(self.take_in(*files)["rows_unchanged"], 30)
         self.assertEqual(self.give_out("out.npy"), npy("<f4", 30, 2, first + second))
+        # Another file alone replaces row by row, and that is said; --append puts it behind the others.
+        replaced = self.run_intact("import", files[1], "--store", self.store)
+        self.assertIn("--append", replaced.stderr)
+        self.assertEqual(self.give_out("twice.f32"), second + (first + second)[160:])
+        self.assertEqual(self.take_in(files[0], "--append")["rows_added"], 10)
+        self.assertEqual(self.give_out("more.f32"), second + (first + second)[160:] + first)
+        ids = self.write("ids.jsonl", '{"id":"x","vector":[1,2]}\n')
+        other = self.folder / "other"
+        completed = self.run_intact("import", ids, "--append", "--store", other, status=4)
+        self.assertIn("without ids", completed.stderr)
+        self.assertFalse(other.exists())
 
     def test_many_small_imports_keep_few_files(self):
         for number in range(40):
@@ -272,7 +283,7 @@ class Mistakes(Collections):
     def test_a_broken_line_keeps_the_rows_before_it(self):
         lines = "".join('{"id":"%d","vector":[1,%d]}\n' % (n, n) for n in range(2000))
         file = self.write("in.jsonl", lines + "{broken\n")
-        self.expect(4, ["in.jsonl", "2001", "rows before were imported"], "import", file, "--store", self.store)
+        self.expect(4, ["in.jsonl", "2001", "rows were imported"], "import", file, "--store", self.store)
         file.write_text(lines)
         report = self.take_in(file)
         self.assertEqual(report["records"], 2000)
