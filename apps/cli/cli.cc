@@ -22,10 +22,7 @@ ColorWhen ColorWhenFrom(const Arguments& arguments) {
 }
 
 int ReportUnknownCommand(Context& context, std::string_view word) {
-  std::vector<std::string_view> names;
-  for (const Command& command : AllCommands()) {
-    if (!command.is_hidden) names.push_back(command.name);
-  }
+  std::vector<std::string_view> names = FirstWords();
   const bool is_flag = word.starts_with('-');
   if (is_flag) names = {"--help", "--version"};
   std::string message =
@@ -50,6 +47,30 @@ int RunCommand(Context& context, const Command& command, std::span<const std::st
   return command.run(context, *arguments);
 }
 
+// `words` are those behind the group's name.
+int RunGroup(Context& context, const CommandGroup& group, std::span<const std::string_view> words) {
+  const std::string name(group.name);
+  if (!words.empty() && (words[0] == "-h" || words[0] == "--help")) {
+    PrintGroupHelp(context.out, group);
+    return kExitOk;
+  }
+  if (!words.empty()) {
+    const Command* command = FindCommand(name + " " + std::string(words[0]));
+    if (command != nullptr) return RunCommand(context, *command, words.subspan(1));
+  }
+  const std::vector<std::string_view> known = WordsOf(group.name);
+  std::string message = "behind intact " + name + " goes one of";
+  for (const std::string_view word : known) message += " " + std::string(word);
+  if (!words.empty()) {
+    message += ", not " + Quoted(words[0]);
+    const std::string_view nearest = NearestWord(words[0], known);
+    if (!nearest.empty()) message += "; did you mean " + std::string(nearest) + "?";
+  }
+  PrintError(context, message);
+  PrintNote(context, "Help: intact help " + name);
+  return kExitUsage;
+}
+
 int Dispatch(Context& context, std::span<const std::string_view> words) {
   if (words.empty()) {
     PrintOverview(context.err);
@@ -61,7 +82,11 @@ int Dispatch(Context& context, std::span<const std::string_view> words) {
     PrintOverview(context.out);
     return kExitOk;
   }
-  const Command* command = FindCommand(first);
+  if (const CommandGroup* group = FindGroup(first)) {
+    return RunGroup(context, *group, words.subspan(1));
+  }
+  // A name of two words is a group's: as one word it is no command.
+  const Command* command = SplitName(first).group.empty() ? FindCommand(first) : nullptr;
   if (command == nullptr) return ReportUnknownCommand(context, first);
   return RunCommand(context, *command, words.subspan(1));
 }

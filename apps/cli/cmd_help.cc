@@ -89,6 +89,17 @@ void PrintCommandHelp(Output& output, const Command& command) {
   output.Write("\nWhat the exit status says: intact help exit-codes\n");
 }
 
+void PrintGroupHelp(Output& output, const CommandGroup& group) {
+  output.Write("intact " + std::string(group.name), Paint::kTitle);
+  output.WriteLine(": " + std::string(group.summary));
+  PrintTitle(output, "Commands:");
+  for (const Command& command : AllCommands()) {
+    if (SplitName(command.name).group != group.name) continue;
+    output.Write(TwoColumns(CommandUsage(command), command.summary, kFlagColumn, WidthOf(output)));
+  }
+  output.Write("\nAll about one of them: intact help " + std::string(group.name) + " COMMAND\n");
+}
+
 int PrintVersion(Context& context) {
   const engine::BuildFacts facts = engine::ReadBuildFacts();
   context.out.WriteLine("intact " + facts.version);
@@ -99,27 +110,35 @@ int PrintVersion(Context& context) {
 }
 
 int RunHelp(Context& context, const Arguments& arguments) {
-  const auto topic = arguments.Positional(0);
-  if (!topic) {
+  std::string topic;
+  for (const std::string& word : arguments.positionals()) {
+    topic += (topic.empty() ? "" : " ") + word;
+  }
+  if (topic.empty()) {
     PrintOverview(context.out);
     return kExitOk;
   }
-  if (*topic == kTopicExitCodes) {
+  if (topic == kTopicExitCodes) {
     PrintExitCodes(context.out);
     return kExitOk;
   }
-  if (*topic == kTopicEnvironment) {
+  if (topic == kTopicEnvironment) {
     PrintEnvironment(context.out);
     return kExitOk;
   }
-  if (const Command* command = FindCommand(*topic)) {
+  if (const Command* command = FindCommand(topic)) {
     PrintCommandHelp(context.out, *command);
     return kExitOk;
   }
+  if (const CommandGroup* group = FindGroup(topic)) {
+    PrintGroupHelp(context.out, *group);
+    return kExitOk;
+  }
   std::vector<std::string_view> names = {kTopicExitCodes, kTopicEnvironment};
+  for (const CommandGroup& group : AllGroups()) names.push_back(group.name);
   for (const Command& command : AllCommands()) names.push_back(command.name);
-  std::string message = "there is no help for " + Quoted(*topic);
-  if (const std::string_view nearest = NearestWord(*topic, names); !nearest.empty()) {
+  std::string message = "there is no help for " + Quoted(topic);
+  if (const std::string_view nearest = NearestWord(topic, names); !nearest.empty()) {
     message += "; did you mean " + std::string(nearest) + "?";
   }
   return ReportUsage(context, arguments.command(), message);

@@ -47,6 +47,14 @@ constexpr Flag kWait{
     .help = "wait while another process writes to the index (a day when no number is given)",
     .most = kSecondsPerDay};
 
+constexpr Flag kDimensions{.name = "dimensions",
+                           .letter = 'd',
+                           .kind = FlagKind::kNumber,
+                           .value = "D",
+                           .help = "values per row; needed for .f32 files whose name does not say",
+                           .least = 1,
+                           .most = 65536};
+
 constexpr Positional kDirectory{.name = "DIR", .kind = PositionalKind::kFolder};
 
 // index
@@ -170,13 +178,7 @@ constexpr Example kImportExamples[] = {
 constexpr Positional kImportPositionals[] = {
     {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true, .is_repeatable = true}};
 constexpr Flag kImportFlags[] = {
-    {.name = "dimensions",
-     .letter = 'd',
-     .kind = FlagKind::kNumber,
-     .value = "D",
-     .help = "values per row; needed for .f32 files whose name does not say",
-     .least = 1,
-     .most = 65536},
+    kDimensions,
     {.name = "model",
      .kind = FlagKind::kText,
      .value = "NAME",
@@ -216,6 +218,50 @@ constexpr Example kStatsExamples[] = {
 };
 constexpr Flag kStatsFlags[] = {kStore, kLocal, kJson, kColor, kHelp};
 
+// codec bench, codec explain
+constexpr Flag kRows{
+    .name = "rows",
+    .kind = FlagKind::kNumber,
+    .value = "N",
+    .help = "take the first N rows of a file (default: as many as fit memory well)",
+    .least = 1};
+constexpr Example kCodecBenchExamples[] = {
+    {"intact codec bench vectors.npy", "sizes and speeds of every form, for the rows of a file"},
+    {"intact codec bench *.f32 --json | jq '.files[] | [.file, .compact_percent]'",
+     "one figure a file, for scripts"},
+    {"intact codec bench --generate float16-norm:1536:2048", "of vectors made by a rule"},
+};
+constexpr Positional kCodecBenchPositionals[] = {
+    {.name = "FILE", .kind = PositionalKind::kFile, .is_repeatable = true}};
+constexpr Flag kCodecBenchFlags[] = {
+    {.name = "generate",
+     .kind = FlagKind::kText,
+     .is_repeatable = true,
+     .value = "RULE",
+     .help = "vectors made by RULE[:DIMENSIONS[:COUNT]]; may be repeated"},
+    {.name = "quick", .help = "one pass of each, no zstd 19, no set beyond the caches"},
+    kDimensions,
+    kRows,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
+constexpr Example kCodecExplainExamples[] = {
+    {"intact codec explain vectors.npy", "what its numbers are, and what keeping them takes"},
+    {"intact codec explain vectors.npy --row 17", "one row of it; the first is row 0"},
+};
+constexpr Positional kCodecExplainPositionals[] = {
+    {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true}};
+constexpr Flag kCodecExplainFlags[] = {{.name = "row",
+                                        .kind = FlagKind::kNumber,
+                                        .value = "N",
+                                        .help = "say more about this row; the first is row 0"},
+                                       kDimensions,
+                                       kRows,
+                                       kJson,
+                                       kColor,
+                                       kHelp};
+
 // completion, help, man
 constexpr Example kCompletionExamples[] = {
     {"source <(intact completion bash)", "in bash, for this session"},
@@ -231,7 +277,8 @@ constexpr Example kHelpExamples[] = {
     {"intact help exit-codes", "what the exit status says"},
     {"intact help environment", "which variables count"},
 };
-constexpr Positional kHelpPositionals[] = {{.name = "COMMAND", .kind = PositionalKind::kCommand}};
+constexpr Positional kHelpPositionals[] = {
+    {.name = "COMMAND", .kind = PositionalKind::kCommand, .is_repeatable = true}};
 constexpr Flag kPlainFlags[] = {kColor, kHelp};
 
 constexpr std::string_view kIndexDescription =
@@ -309,6 +356,27 @@ constexpr std::string_view kStatsDescription =
     "collection at --store, takes on disk: vectors, search codes, keys, tables, records or "
     "catalog and postings, overhead; in bytes and in percent of the vectors as float32.";
 
+constexpr std::string_view kCodecBenchDescription =
+    "Takes the vectors of FILEs (.npy, .f32, .jsonl, Arrow IPC) and of --generate, finds out what "
+    "each row is made of, keeps them in every form and compares every byte that comes back: "
+    "compact (the least bytes), fast (decoded at the speed of memory), code + rest (an int8 search "
+    "code and what completes it). Beside them stand a copy of the raw rows, LZ4, zstd and zstd of "
+    "shuffled bytes, and the floor: what the frequencies of signs and exponents ask for.\n\n"
+    "Sizes count headers, tables, row sizes and checksums of blocks of at most 1,024 rows. Speeds "
+    "are of one core, in processor time of the thread: the best pass / the median one. A set "
+    "repeated beyond the caches stands apart. Rules of --generate: float16-norm, bfloat16-norm "
+    "(words divided by a norm), float16, bfloat16, float32, sums (the mean of a few bfloat16 "
+    "vectors).\n\n"
+    "Exit status 4 when anything did not come back exactly.";
+
+constexpr std::string_view kCodecExplainDescription =
+    "Says in words what the numbers of FILE (.npy, .f32, .jsonl, Arrow IPC) are, row by row: of "
+    "how "
+    "many bits, and by which arithmetic they became what the file holds; how many bits each takes "
+    "in each form and with general codecs. It finds arithmetic, not authors: what it says is "
+    "proven "
+    "by computing the same bytes.";
+
 constexpr std::string_view kCompletionDescription =
     "Prints a script that completes commands, flags and their values in bash, zsh or fish.";
 
@@ -381,6 +449,20 @@ constexpr Command kCommands[] = {
      .positionals = kDirectoryPositionals,
      .flags = kStatsFlags,
      .run = RunStats},
+    {.name = "codec bench",
+     .summary = "measure how small and fast vectors are kept, bit for bit",
+     .description = kCodecBenchDescription,
+     .examples = kCodecBenchExamples,
+     .positionals = kCodecBenchPositionals,
+     .flags = kCodecBenchFlags,
+     .run = RunCodecBench},
+    {.name = "codec explain",
+     .summary = "say what the vectors of a file are made of",
+     .description = kCodecExplainDescription,
+     .examples = kCodecExplainExamples,
+     .positionals = kCodecExplainPositionals,
+     .flags = kCodecExplainFlags,
+     .run = RunCodecExplain},
     {.name = "completion",
      .summary = "print a completion script for a shell",
      .description = kCompletionDescription,
@@ -403,6 +485,9 @@ constexpr Command kCommands[] = {
      .is_hidden = true},
 };
 
+constexpr CommandGroup kGroups[] = {
+    {"codec", "what vectors are made of, and what keeping them exactly costs"}};
+
 constexpr EnvironmentRow kEnvironment[] = {
     {"INTACT_STORE", "folder of the index or collection, as --store says it; the flag goes first"},
     {"XDG_DATA_HOME", "where indexes are kept, below intact/stores (default ~/.local/share)"},
@@ -420,6 +505,40 @@ const Command* FindCommand(std::string_view name) {
   const auto row = std::find_if(std::begin(kCommands), std::end(kCommands),
                                 [&](const Command& command) { return command.name == name; });
   return row == std::end(kCommands) ? nullptr : row;
+}
+
+std::span<const CommandGroup> AllGroups() { return kGroups; }
+
+const CommandGroup* FindGroup(std::string_view name) {
+  const auto row = std::find_if(std::begin(kGroups), std::end(kGroups),
+                                [&](const CommandGroup& group) { return group.name == name; });
+  return row == std::end(kGroups) ? nullptr : row;
+}
+
+CommandName SplitName(std::string_view name) {
+  const size_t space = name.find(' ');
+  if (space == std::string_view::npos) return {.group = "", .word = name};
+  return {.group = name.substr(0, space), .word = name.substr(space + 1)};
+}
+
+std::vector<std::string_view> WordsOf(std::string_view group) {
+  std::vector<std::string_view> words;
+  for (const Command& command : kCommands) {
+    const CommandName name = SplitName(command.name);
+    if (name.group == group && !command.is_hidden) words.push_back(name.word);
+  }
+  return words;
+}
+
+std::vector<std::string_view> FirstWords() {
+  std::vector<std::string_view> words;
+  for (const Command& command : kCommands) {
+    const CommandName name = SplitName(command.name);
+    const std::string_view first = name.group.empty() ? name.word : name.group;
+    if (command.is_hidden || (!words.empty() && words.back() == first)) continue;
+    words.push_back(first);
+  }
+  return words;
 }
 
 std::span<const EnvironmentRow> EnvironmentTable() { return kEnvironment; }

@@ -56,6 +56,27 @@ TEST(CommandTable, HasNoTwoOfAName) {
   EXPECT_EQ(FindCommand("nothing"), nullptr);
 }
 
+TEST(CommandTable, NamesOfTwoWordsBelongToAGroupAndStandTogether) {
+  std::set<std::string_view> groups;
+  for (const Command& command : AllCommands()) {
+    const std::string_view group = SplitName(command.name).group;
+    if (!group.empty()) {
+      EXPECT_NE(FindGroup(group), nullptr) << command.name;
+      EXPECT_EQ(FindCommand(group), nullptr) << group;
+    }
+  }
+  const std::vector<std::string_view> words = FirstWords();
+  EXPECT_EQ(std::set<std::string_view>(words.begin(), words.end()).size(), words.size());
+  for (const CommandGroup& group : AllGroups()) {
+    EXPECT_FALSE(WordsOf(group.name).empty()) << group.name;
+    Output output(nullptr, false, 80);
+    PrintGroupHelp(output, group);
+    for (const std::string_view word : WordsOf(group.name)) {
+      EXPECT_THAT(output.text(), HasSubstr(word));
+    }
+  }
+}
+
 TEST(CommandTable, DescribesEverything) {
   for (const Command& command : AllCommands()) {
     EXPECT_NE(command.run, nullptr) << command.name;
@@ -89,7 +110,7 @@ TEST(Completions, NameEveryCommandAndFlag) {
   for (const std::string& script : {BashCompletion(), ZshCompletion(), FishCompletion()}) {
     for (const Command& command : AllCommands()) {
       if (command.is_hidden) continue;
-      EXPECT_THAT(script, HasSubstr(command.name));
+      EXPECT_THAT(script, HasSubstr(SplitName(command.name).word));
       for (const Flag& flag : command.flags) EXPECT_THAT(script, HasSubstr(flag.name));
     }
   }
@@ -115,6 +136,10 @@ ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _intact; echo "${COMPREPLY[*]
 [[ $(ask intact completion f) == fish ]] || exit 4
 [[ $(ask intact help exit) == exit-codes ]] || exit 5
 [[ -z $(ask intact search --limit x) ]] || exit 6
+[[ $(ask intact cod) == codec ]] || exit 7
+[[ $(ask intact codec ex) == explain ]] || exit 8
+[[ $(ask intact codec explain x --ro) == "--row --rows" ]] || exit 9
+[[ $(ask intact explain --no-i) == --no-ignore ]] || exit 10
 )";
   EXPECT_EQ(std::system(("bash '" + (folder / "script") + "'").c_str()), 0);
 }

@@ -1,5 +1,7 @@
 #include "apps/cli/completion.h"
 
+#include <algorithm>
+
 #include "apps/cli/commands.h"
 
 namespace intact::cli {
@@ -14,14 +16,12 @@ std::string Join(std::span<const std::string_view> words) {
   return text;
 }
 
-std::string CommandNames() {
-  std::string names;
-  for (const Command& command : AllCommands()) {
-    if (command.is_hidden) continue;
-    if (!names.empty()) names += ' ';
-    names += command.name;
-  }
-  return names;
+std::string CommandNames() { return Join(FirstWords()); }
+
+// What a word that may stand first does: of a command, or of a group.
+std::string_view SummaryOf(std::string_view word) {
+  const CommandGroup* group = FindGroup(word);
+  return group != nullptr ? group->summary : FindCommand(word)->summary;
 }
 
 std::string HelpTopics() {
@@ -105,7 +105,7 @@ std::string BashCommandArm(const Command& command) {
     flags += "--" + std::string(flag.name);
     if (flag.kind == FlagKind::kOptionalNumber) flags += " --" + std::string(flag.name) + "=";
   }
-  std::string text = "    " + std::string(command.name) + ")\n";
+  std::string text = "    '" + std::string(command.name) + "')\n";
   if (!arms.empty()) text += "      case \"$previous\" in\n" + arms + "      esac\n";
   text += "      if [[ $word == -* ]]; then\n";
   text += "        COMPREPLY=($(compgen -W \"" + flags +
@@ -159,11 +159,58 @@ std::string ZshPositional(const Positional& row) {
   return ShellQuoted(text);
 }
 
-void AppendFishCommand(std::string& text, const Command& command) {
-  const std::string name(command.name);
-  const std::string condition = " -n '__fish_seen_subcommand_from " + name + "'";
-  text += "complete -c intact -n __fish_use_subcommand -a " + name + " -d " +
+// "'name:summary'" in an array.
+std::string ZshDescription(std::string_view word, std::string_view summary) {
+  return "    " + ShellQuoted(std::string(word) + ":" + ZshEscaped(summary)) + "\n";
+}
+
+// Takes the second word of a group's command to the name.
+std::string ZshGroup(const CommandGroup& group) {
+  const std::string name(group.name);
+  std::string text = "  if [[ $name == " + name + " ]]; then\n    commands=(\n";
+  for (const std::string_view word : WordsOf(group.name)) {
+    text += ZshDescription(word, FindCommand(name + " " + std::string(word))->summary);
+  }
+  return text +
+         "    )\n"
+         "    if ((CURRENT == 2)); then\n"
+         "      _describe command commands\n"
+         "      return\n"
+         "    fi\n"
+         "    name+=\" $words[2]\"\n"
+         "    shift words\n"
+         "    ((CURRENT--))\n"
+         "  fi\n";
+}
+
+// When `command` is the one on the line. A word may be a command and a word of a group.
+std::string FishCondition(const Command& command) {
+  const auto [group, word] = SplitName(command.name);
+  const std::string seen = "__fish_seen_subcommand_from ";
+  if (!group.empty()) return seen + std::string(group) + "; and " + seen + std::string(word);
+  std::string condition = seen + std::string(word);
+  for (const CommandGroup& other : AllGroups()) {
+    const std::vector<std::string_view> words = WordsOf(other.name);
+    if (std::find(words.begin(), words.end(), word) == words.end()) continue;
+    condition += "; and not " + seen + std::string(other.name);
+  }
+  return condition;
+}
+
+void AppendFishName(std::string& text, const Command& command) {
+  const auto [group, word] = SplitName(command.name);
+  std::string condition = "__fish_use_subcommand";
+  if (!group.empty()) {
+    condition = "'__fish_seen_subcommand_from " + std::string(group) +
+                "; and not __fish_seen_subcommand_from " + Join(WordsOf(group)) + "'";
+  }
+  text += "complete -c intact -n " + condition + " -a " + std::string(word) + " -d " +
           FishQuoted(command.summary) + "\n";
+}
+
+void AppendFishCommand(std::string& text, const Command& command) {
+  const std::string condition = " -n '" + FishCondition(command) + "'";
+  AppendFishName(text, command);
   for (const Flag& flag : command.flags) {
     text += "complete -c intact" + condition + " -l " + std::string(flag.name);
     if (flag.letter != 0) text += std::string(" -s ") + flag.letter;
@@ -199,7 +246,20 @@ std::string BashCompletion() {
       " --help --version\" -- \"$word\"))\n"
       "    return\n"
       "  fi\n"
-      "  case ${COMP_WORDS[1]} in\n";
+      "  local command=${COMP_WORDS[1]}\n";
+  for (const CommandGroup& group : AllGroups()) {
+    text += "  if [[ $command == " + std::string(group.name) +
+            " ]]; then\n"
+            "    if ((COMP_CWORD == 2)); then\n"
+            "      COMPREPLY=($(compgen -W \"" +
+            Join(WordsOf(group.name)) +
+            " --help\" -- \"$word\"))\n"
+            "      return\n"
+            "    fi\n"
+            "    command+=\" ${COMP_WORDS[2]}\"\n"
+            "  fi\n";
+  }
+  text += "  case $command in\n";
   for (const Command& command : AllCommands()) {
     if (!command.is_hidden) text += BashCommandArm(command);
   }
@@ -213,11 +273,7 @@ std::string ZshCompletion() {
       "_intact() {\n"
       "  local -a commands\n"
       "  commands=(\n";
-  for (const Command& command : AllCommands()) {
-    if (command.is_hidden) continue;
-    text +=
-        "    " + ShellQuoted(std::string(command.name) + ":" + ZshEscaped(command.summary)) + "\n";
-  }
+  for (const std::string_view word : FirstWords()) text += ZshDescription(word, SummaryOf(word));
   text +=
       "  )\n"
       "  if ((CURRENT == 2)); then\n"
@@ -227,11 +283,12 @@ std::string ZshCompletion() {
       "  fi\n"
       "  local name=$words[2]\n"
       "  shift words\n"
-      "  ((CURRENT--))\n"
-      "  case $name in\n";
+      "  ((CURRENT--))\n";
+  for (const CommandGroup& group : AllGroups()) text += ZshGroup(group);
+  text += "  case $name in\n";
   for (const Command& command : AllCommands()) {
     if (command.is_hidden) continue;
-    text += "    " + std::string(command.name) + ")\n      _arguments -s";
+    text += "    '" + std::string(command.name) + "')\n      _arguments -s";
     for (const Flag& flag : command.flags) text += " \\\n        " + ZshFlag(flag);
     for (const Positional& row : command.positionals) text += " \\\n        " + ZshPositional(row);
     text += "\n      ;;\n";
@@ -252,6 +309,10 @@ std::string FishCompletion() {
       "complete -c intact -f\n"
       "complete -c intact -n __fish_use_subcommand -s h -l help -d 'show help'\n"
       "complete -c intact -n __fish_use_subcommand -l version -d 'show the version'\n";
+  for (const CommandGroup& group : AllGroups()) {
+    text += "complete -c intact -n __fish_use_subcommand -a " + std::string(group.name) + " -d " +
+            FishQuoted(group.summary) + "\n";
+  }
   for (const Command& command : AllCommands()) {
     if (!command.is_hidden) AppendFishCommand(text, command);
   }

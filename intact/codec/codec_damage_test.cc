@@ -120,8 +120,8 @@ TEST(CodecDamage, ErrorsSayWhatIsWrong) {
   const VectorTables tables(4);
   std::vector<float> target(4);
   EXPECT_EQ(DecodeVector(tables, {}, target).code(), base::Code::kCorruption);
-  // Word 5 is none of this version's; neither is float32 with an arithmetic.
-  for (const unsigned kind : {5u, 8u, 0x43u + (1u << 3)}) {
+  // Words 4 and 6 are none of this version's; float32 has no arithmetic, bfloat16 no planes.
+  for (const unsigned kind : {4u, 6u, 8u, 0xc1u}) {
     const base::Bytes unknown(17, static_cast<std::byte>(kind));
     const base::Status status = DecodeVector(tables, unknown, target);
     EXPECT_EQ(status.code(), base::Code::kUnsupported);

@@ -133,22 +133,39 @@ TEST(Codec, FindsTheTokenCountOfAnAverage) {
 }
 
 TEST(Codec, FindsExactWordsInTheFewestComponents) {
-  const auto word_of = [](const std::vector<float>& vector) { return ExpectAllForms(vector).word; };
-  EXPECT_EQ(word_of({1.0f, -0.5f, 0.0f}), Word::kBfloat16);
+  const auto word_of = [](const std::vector<float>& vector) {
+    const VectorTables tables(vector.size());
+    VectorEncoder encoder(tables);
+    base::Bytes encoded;
+    ExpectAllForms(vector);
+    return ExpectRoundTrip(encoder, tables, vector, Goal::kFast, encoded).recipe.word;
+  };
+  EXPECT_EQ(word_of({1.0f}), Word::kBfloat16);
+  EXPECT_EQ(word_of({1.0f, -0.5f}), Word::kBfloat16);
   EXPECT_EQ(word_of({1.0009765625f, -0.0f}), Word::kFloat16);
   EXPECT_EQ(word_of({0.1f}), Word::kFloat32);
   EXPECT_EQ(word_of({0x1p-24f, 1.0009765625f}), Word::kFloat16);
-  // Beyond the range of a binary16: plain does not take them, compact does.
-  EXPECT_EQ(word_of({65536.0f, 1.0009765625f}), Word::kFloat16);
-  EXPECT_EQ(word_of({0x1.004p-100f, 0x1.ffcp100f}), Word::kFloat16);
+  // No binary16, so that they have no plain form of 16 bits.
+  EXPECT_EQ(word_of({65536.0f, 1.0009765625f}), Word::kFloat32);
+  EXPECT_EQ(word_of({0x1.8p-24f, 1.0009765625f}), Word::kFloat32);
+}
+
+// Words of 11 significant bits in the range of a float32 have a compact form, though no plain one;
+// once the planes that stood in for it were larger than the vector.
+TEST(Codec, KeepsFloat16WordsBeyondTheRangeOfBinary16) {
+  std::vector<float> vector;
+  for (int exponent = -100; exponent < 100; ++exponent) {
+    vector.push_back(std::ldexp(1.0009765625f, exponent));
+  }
+  EXPECT_EQ(ExpectAllForms(vector).word, Word::kFloat16);
 }
 
 TEST(Codec, KeepsNanPayloadsInfinitiesAndSubnormals) {
   ExpectAllForms(FromBits({0x7fc00000, 0x7f800001, 0xffffffff, 0x7fa00000}));
   ExpectAllForms(FromBits({0x7f800000, 0xff800000, 0x80000000, 0x00000001, 0x807fffff}));
-  EXPECT_EQ(ExpectAllForms(FromBits({0x7f810000, 0xffc10000})).word, Word::kBfloat16);
+  ExpectAllForms(FromBits({0x7f810000, 0xffc10000}));
   // Signalling NaNs, which hardware would make quiet on their way through a conversion.
-  EXPECT_EQ(ExpectAllForms(FromBits({0x7f802000, 0xff8fe000, 0x3f802000})).word, Word::kFloat16);
+  ExpectAllForms(FromBits({0x7f802000, 0xff8fe000, 0x3f802000}));
 }
 
 // A special value among ones that divide into float16: the search must not take it for a word.
@@ -255,11 +272,13 @@ TEST(Codec, DecodesMixedRowsTogetherAsAlone) {
 }
 
 TEST(Codec, TellsKindsAndFormsByName) {
-  EXPECT_EQ(KindName({Word::kFloat16, Arithmetic::kDivided, 0, 1}), "float16 / scale");
-  EXPECT_EQ(KindName({Word::kBfloat16, Arithmetic::kNone, 0, 1}), "bfloat16");
-  EXPECT_EQ(KindName({Word::kInteger, Arithmetic::kNudged, 0, 1}), "sum of 16-bit numbers");
-  EXPECT_EQ(KindName({Word::kFloat16, static_cast<Arithmetic>(6), 0, 1}), "unknown");
-  EXPECT_EQ(KindName({static_cast<Word>(9), Arithmetic::kNone, 0, 1}), "unknown");
+  EXPECT_EQ(KindName(Recipe{Word::kFloat16, Arithmetic::kDivided, 0, 1}), "float16 / scale");
+  EXPECT_EQ(KindName(Recipe{Word::kBfloat16, Arithmetic::kNone, 0, 1}), "bfloat16");
+  EXPECT_EQ(KindName(Recipe{Word::kInteger, Arithmetic::kNudged, 0, 1}), "sum of 16-bit numbers");
+  EXPECT_EQ(KindName(Recipe{Word::kFloat16, static_cast<Arithmetic>(6), 0, 1}), "unknown");
+  EXPECT_EQ(KindName(Recipe{static_cast<Word>(9), Arithmetic::kNone, 0, 1}), "unknown");
+  EXPECT_EQ(KindName(VectorKind{{}, Form::kPlain, true}), "sparse");
+  EXPECT_EQ(KindName(VectorKind{}), "float32");
   EXPECT_EQ(FormName(Form::kPlanes), "planes");
 }
 

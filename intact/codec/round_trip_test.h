@@ -38,9 +38,10 @@ inline VectorKind ExpectRoundTrip(VectorEncoder& encoder, const VectorTables& ta
   const base::Status status = DecodeVector(tables, encoded, decoded);
   EXPECT_TRUE(status.ok()) << status.ToString();
   EXPECT_TRUE(HaveSameBits(decoded, vector))
-      << KindName(kind.recipe) << ", " << FormName(kind.form) << ", d=" << vector.size();
+      << KindName(kind) << ", " << FormName(kind.form) << ", d=" << vector.size();
   const base::Result<VectorKind> told = KindOf(encoded);
-  EXPECT_TRUE(told.ok() && told->form == kind.form && told->recipe.word == kind.recipe.word &&
+  EXPECT_TRUE(told.ok() && told->form == kind.form && told->is_sparse == kind.is_sparse &&
+              told->recipe.word == kind.recipe.word &&
               told->recipe.arithmetic == kind.recipe.arithmetic);
   return kind;
 }
@@ -56,7 +57,7 @@ inline VectorKind ExpectCompletion(VectorEncoder& encoder, const VectorTables& t
   const base::Status status = DecodeCompletion(tables, encoded, code.code, code.scale, decoded);
   EXPECT_TRUE(status.ok()) << status.ToString();
   EXPECT_TRUE(HaveSameBits(decoded, vector))
-      << KindName(kind.recipe) << ", " << FormName(kind.form) << ", d=" << vector.size();
+      << KindName(kind) << ", " << FormName(kind.form) << ", d=" << vector.size();
   return kind;
 }
 

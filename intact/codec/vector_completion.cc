@@ -1,4 +1,5 @@
 // What an int8 search code leaves open of a vector.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -42,40 +43,41 @@ float StepOf(const Recipe& recipe, float scale) {
   return scale;
 }
 
-// B(0) to B(128): where the cells of the codes' magnitudes begin among the words.
-class Cells {
- public:
-  Cells(const Recipe& recipe, float scale) {
-    const float step = StepOf(recipe, scale);
-    for (size_t k = 1; k < begins_.size(); ++k) {
-      begins_[k] = LeastMagnitude(recipe.word, (static_cast<float>(k) - 0.5f) * step);
-      // A cell may be empty, never negative.
-      if (begins_[k] < begins_[k - 1]) begins_[k] = begins_[k - 1];
-    }
-    // Number 0 of cell 0 is zero, number 1 the word behind the cell's begin.
-    const uint32_t zero_cell = kZeroCellExponents << (23 - ZeroBits(recipe.word));
-    begins_[0] = begins_[1] > zero_cell ? begins_[1] - zero_cell : 0;
-    for (size_t k = 0; k < cells_.size(); ++k) {
-      const uint32_t size = begins_[k + 1] - begins_[k];
-      const unsigned bits = size == 0 ? 0 : static_cast<unsigned>(std::bit_width(size)) - 1;
-      const auto short_count = static_cast<uint32_t>(size == 0 ? 0 : (uint64_t{2} << bits) - size);
-      cells_[k] = {begins_[k], size, short_count, bits};
-    }
-  }
+// Of each magnitude of a code: the words that have it.
+struct Cells {
+  static constexpr size_t kCount = 128;
 
-  // Numbers below short_count take `bits` bits, the others one more.
-  struct Cell {
-    uint32_t begin;
-    uint32_t size;
-    uint32_t short_count;
-    uint32_t bits;
-  };
-  const Cell& operator[](size_t magnitude) const { return cells_[magnitude]; }
-
- private:
-  std::array<uint32_t, 129> begins_{};
-  std::array<Cell, 128> cells_;
+  // The words from begins[k] on, sizes[k] of them. Numbers below short_counts[k] take bits[k] bits,
+  // the others one more.
+  std::array<uint32_t, kCount + 1> begins;
+  std::array<uint32_t, kCount> sizes;
+  std::array<uint32_t, kCount> short_counts;
+  std::array<uint32_t, kCount> bits;
 };
+
+// False when the scales leave no cells. Plain loops, which compilers vectorise: this is done for
+// every vector that is read.
+bool MakeCells(const Recipe& recipe, float scale, Cells& cells) {
+  const float step = StepOf(recipe, scale);
+  if (!(step > 0) || !std::isfinite(127.5f * step)) return false;
+  for (int k = 1; k <= static_cast<int>(Cells::kCount); ++k) {
+    cells.begins[static_cast<size_t>(k)] =
+        LeastMagnitude(recipe.word, (static_cast<float>(k) - 0.5f) * step);
+  }
+  // Number 0 of cell 0 is zero, number 1 the word behind the cell's begin.
+  const uint32_t zero_cell = kZeroCellExponents << (23 - ZeroBits(recipe.word));
+  cells.begins[0] = cells.begins[1] > zero_cell ? cells.begins[1] - zero_cell : 0;
+  for (size_t k = 0; k < Cells::kCount; ++k) cells.sizes[k] = cells.begins[k + 1] - cells.begins[k];
+  for (size_t k = 0; k < Cells::kCount; ++k) {
+    // The exponent of a float64, which holds any size: quicker here than counting zeros.
+    const auto size = static_cast<double>(static_cast<int32_t>(cells.sizes[k] | 1));
+    cells.bits[k] = static_cast<uint32_t>(std::bit_cast<uint64_t>(size) >> 52) - 1023;
+  }
+  for (size_t k = 0; k < Cells::kCount; ++k) {
+    cells.short_counts[k] = (uint32_t{2} << cells.bits[k]) - cells.sizes[k];
+  }
+  return true;
+}
 
 template <typename T>
 void Append(base::Bytes& target, T value) {
@@ -88,9 +90,9 @@ void Append(base::Bytes& target, T value) {
 
 bool PutCompletion(std::span<const float> vector, const VectorWords& words,
                    std::span<const int8_t> code, float scale, base::Bytes& target) {
-  if (words.recipe.word == Word::kInteger || !(scale > 0) || !std::isfinite(scale)) return false;
+  Cells cells;
+  if (words.recipe.word == Word::kInteger || !MakeCells(words.recipe, scale, cells)) return false;
   PutHeader(words.recipe, Form::kCompletion, target);
-  const Cells cells(words.recipe, scale);
   const Word word = words.recipe.word;
   const unsigned zeros = ZeroBits(word);
   const size_t count_at = target.size();
@@ -105,24 +107,24 @@ bool PutCompletion(std::span<const float> vector, const VectorWords& words,
     const bool is_negative = words.words[i] >> 31 != 0;
     const auto size = static_cast<size_t>(std::abs(int{code[i]}));
     const bool has_sign = size == 0 || is_negative == (code[i] < 0);
-    const bool has_cell = size < 128;
-    const Cells::Cell cell = cells[has_cell ? size : 0];
-    const bool is_zero = size == 0 && magnitude == 0;
-    const uint32_t number = is_zero ? 0 : magnitude - cell.begin;
+    const bool has_cell = size < Cells::kCount;
+    const size_t k = has_cell ? size : 0;
+    const bool is_zero = k == 0 && magnitude == 0;
+    const uint32_t number = is_zero ? 0 : magnitude - cells.begins[k];
     const bool is_inside =
-        magnitude >= cell.begin && number < cell.size && (size != 0 || number != 0);
-    if (!has_cell || !has_sign || (!is_zero && !is_inside) || cell.size == 0) {
+        magnitude >= cells.begins[k] && number < cells.sizes[k] && (k != 0 || number != 0);
+    if (!has_cell || !has_sign || (!is_zero && !is_inside) || cells.sizes[k] == 0) {
       if (++count > 65535) return false;
       Append(target, static_cast<uint16_t>(i));
       Append(target, words.words[i]);
       continue;
     }
     if (size == 0) bits.Put(is_negative, 1);
-    if (number < cell.short_count) {
-      bits.Put(number, cell.bits);
+    if (number < cells.short_counts[k]) {
+      bits.Put(number, cells.bits[k]);
     } else {
-      const uint64_t shifted = uint64_t{number} + cell.short_count;
-      bits.Put(shifted >> 1, cell.bits);
+      const uint64_t shifted = uint64_t{number} + cells.short_counts[k];
+      bits.Put(shifted >> 1, cells.bits[k]);
       bits.Put(shifted & 1, 1);
     }
   }
@@ -158,10 +160,53 @@ class Listed {
 
 }  // namespace
 
+namespace {
+
+// Reads the components' numbers to words, kAtOnce from each load of the stream; their bits must fit
+// 57. Without branches on what is read: it is noise, which no predictor predicts.
+template <size_t kAtOnce>
+Status ReadNumbers(const Cells& cells, unsigned zeros, Listed& listed, std::span<const int8_t> code,
+                   BitCursor& cursor, std::byte* target) {
+  uint32_t outside = 0;
+  const size_t d = code.size();
+  for (size_t begin = 0; begin < d; begin += kAtOnce) {
+    uint64_t window = cursor.Peek();
+    size_t taken = 0;
+    for (size_t i = begin; i < std::min(begin + kAtOnce, d); ++i) {
+      if (listed.IsAt(i)) [[unlikely]] {
+        base::Store(target + 4 * i, listed.Take());
+        continue;
+      }
+      const auto k = static_cast<size_t>(std::abs(int{code[i]})) & (Cells::kCount - 1);
+      uint32_t sign = static_cast<uint32_t>(static_cast<uint8_t>(code[i])) >> 7;
+      if (k == 0) [[unlikely]] {
+        sign = window & 1;
+        window >>= 1;
+        ++taken;
+      }
+      const uint32_t bits = cells.bits[k];
+      const auto first = static_cast<uint32_t>(window & ((uint64_t{1} << bits) - 1));
+      const uint32_t is_long = first >= cells.short_counts[k] ? 1 : 0;
+      const auto next = static_cast<uint32_t>(window >> bits) & is_long;
+      const uint32_t number = (first << is_long | next) - (cells.short_counts[k] & (0 - is_long));
+      window >>= bits + is_long;
+      taken += bits + is_long;
+      outside |= number >= cells.sizes[k] ? 1 : 0;
+      const uint32_t magnitude = k == 0 && number == 0 ? 0 : cells.begins[k] + number;
+      base::Store(target + 4 * i, magnitude << zeros | sign << 31);
+    }
+    cursor.Skip(taken);
+  }
+  if (outside == 0) return base::Ok();
+  return base::Corruption("an encoded vector leaves the cells of its code");
+}
+
+}  // namespace
+
 Status ReadCompletion(const VectorHeader& header, std::span<const int8_t> code, float scale,
                       std::span<float> target) {
-  const Word word = header.recipe.word;
-  if (code.size() != target.size() || !(scale > 0) || !std::isfinite(scale)) {
+  Cells cells;
+  if (code.size() != target.size() || !MakeCells(header.recipe, scale, cells)) {
     return base::Corruption("an encoded vector completes a code that is not there");
   }
   base::ByteReader reader(header.payload);
@@ -171,48 +216,21 @@ Status ReadCompletion(const VectorHeader& header, std::span<const int8_t> code, 
   Listed listed(entries);
   const base::ByteSpan stream = header.payload.subspan(reader.position());
   BitCursor cursor(stream);
-  const Cells cells(header.recipe, scale);
-  const unsigned zeros = ZeroBits(word);
-  constexpr size_t kTile = 512;
-  auto* out = reinterpret_cast<std::byte*>(target.data());
+  const unsigned zeros = ZeroBits(header.recipe.word);
+  auto* words = reinterpret_cast<std::byte*>(target.data());
+  // A number takes at most 16 bits, or 29 of float32, sign included.
+  INTACT_RETURN_IF_ERROR(header.recipe.word == Word::kFloat32
+                             ? ReadNumbers<1>(cells, zeros, listed, code, cursor, words)
+                             : ReadNumbers<3>(cells, zeros, listed, code, cursor, words));
+  constexpr size_t kTile = 1024;
   for (size_t begin = 0; begin < target.size(); begin += kTile) {
-    const size_t end = std::min(begin + kTile, target.size());
-    for (size_t i = begin; i < end; ++i) {
-      uint32_t bits;
-      if (listed.IsAt(i)) {
-        bits = listed.Take();
-      } else {
-        const auto size = static_cast<size_t>(std::abs(int{code[i]}));
-        if (size == 128) return base::Corruption("a code is -128");
-        const Cells::Cell& cell = cells[size];
-        uint64_t window = cursor.Peek();
-        uint32_t sign = code[i] < 0 ? 1 : 0;
-        unsigned used = cell.bits;
-        if (size == 0) {
-          sign = window & 1;
-          window >>= 1;
-          ++used;
-        }
-        auto number = static_cast<uint32_t>(window & ((uint64_t{1} << cell.bits) - 1));
-        if (number >= cell.short_count) {
-          number =
-              (number << 1 | static_cast<uint32_t>(window >> cell.bits & 1)) - cell.short_count;
-          ++used;
-        }
-        cursor.Skip(used);
-        if (number >= cell.size) return base::Corruption("an encoded vector is outside its cell");
-        const uint32_t magnitude = size == 0 && number == 0 ? 0 : cell.begin + number;
-        bits = magnitude << zeros | sign << 31;
-      }
-      base::Store(out + 4 * i, bits);
-    }
-    ApplyArithmetic(header.recipe, target.subspan(begin, end - begin));
+    ApplyArithmetic(header.recipe, target.subspan(begin, std::min(kTile, target.size() - begin)));
   }
   if (HasResiduals(header.recipe.arithmetic)) TakeResiduals(cursor, header.recipe, target);
-  if (!listed.AtEnd() || cursor.byte_position() != stream.size() || !cursor.IsPaddedWithZeros()) {
-    return base::Corruption("an encoded vector does not end where its code says");
+  if (listed.AtEnd() && cursor.byte_position() == stream.size() && cursor.IsPaddedWithZeros()) {
+    return base::Ok();
   }
-  return base::Ok();
+  return base::Corruption("an encoded vector does not end where its code says");
 }
 
 }  // namespace intact::codec

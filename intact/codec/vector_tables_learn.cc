@@ -314,7 +314,6 @@ VectorTables TableLearner::Finish(size_t row_count) const {
       Candidate candidate =
           LearnedCandidate(word, symbols, dimensions_, count,
                            count == 1 ? std::vector<uint8_t>() : clusters.Assign(count), share);
-      if (candidate.bits >= best.bits && count > 1) break;
       if (candidate.bits < best.bits) best = std::move(candidate);
     }
     models.PutBytes(best.bytes);

@@ -159,9 +159,10 @@ Result<VectorSet> ReadVectorSet(const std::string& path, const VectorSetOptions&
   if (!reader.ok()) return AsInputError(reader.status());
   const format::VectorFileInfo& info = (*reader)->info();
   VectorSet set{.name = path, .element = info.element, .dimensions = info.dimensions};
-  const uint64_t rows_max = options.rows_max != 0
-                                ? options.rows_max
-                                : std::max<uint64_t>(1, options.bytes_max / set.row_size());
+  const uint64_t rows_max =
+      options.rows_max != 0
+          ? options.rows_max
+          : std::max({uint64_t{1}, options.rows_min, options.bytes_max / set.row_size()});
   format::VectorRows rows;
   for (;;) {
     // One row more than wanted tells whether there are more.

@@ -27,6 +27,7 @@ struct VectorSetOptions {
   uint32_t dimensions = 0;  // For .f32 files whose name does not say; 0: not said.
   uint64_t rows_max = 0;    // 0: as many as take bytes_max.
   uint64_t bytes_max = uint64_t{128} << 20;
+  uint64_t rows_min = 0;  // Beyond bytes_max if need be.
 };
 
 // The first rows of the file at `path`, of any kind that format/vector_file.h reads.
