@@ -18,10 +18,12 @@ using engine::CodecReport;
 using engine::Rate;
 using engine::VectorSet;
 
-constexpr size_t kNameWidth = 19;
-constexpr size_t kBytesWidth = 13;
-constexpr size_t kSizeWidth = 9;
-constexpr size_t kRateWidth = 17;
+// 99 columns in all.
+constexpr size_t kNameWidth = 18;
+constexpr size_t kBytesWidth = 12;
+constexpr size_t kPercentWidth = 8;
+constexpr size_t kBitsWidth = 11;
+constexpr size_t kRateWidth = 16;
 constexpr size_t kTextWidthMax = 98;
 
 std::string Right(std::string_view text, size_t width) {
@@ -46,10 +48,10 @@ void PrintForm(Output& out, const CodecReport& report, const CodecForm& form, bo
   std::string line;
   if (has_size) {
     line += Right(FormatCount(form.bytes), kBytesWidth);
-    line += Right(FormatFixed(PercentOf(static_cast<double>(form.bytes), raw), 2), kSizeWidth);
-    line += Right(FormatFixed(BitsPerValue(report, form.bytes), 2), kSizeWidth);
+    line += Right(FormatFixed(PercentOf(static_cast<double>(form.bytes), raw), 2), kPercentWidth);
+    line += Right(FormatFixed(BitsPerValue(report, form.bytes), 2), kBitsWidth);
   } else {
-    line.assign(kBytesWidth + 2 * kSizeWidth, ' ');
+    line.assign(kBytesWidth + kPercentWidth + kBitsWidth, ' ');
   }
   line += Right(RateText(form.encode, 1e6, 0), kRateWidth);
   line += Right(RateText(form.decode, 1e9, 2), kRateWidth);
@@ -60,15 +62,15 @@ void PrintForm(Output& out, const CodecReport& report, const CodecForm& form, bo
 void PrintFloor(Output& out, const CodecReport& report, std::string_view name, double bits) {
   PrintName(out, name);
   out.WriteLine(std::string(kBytesWidth, ' ') +
-                Right(FormatFixed(PercentOf(bits, GivenBitsPerValue(report)), 2), kSizeWidth) +
-                Right(FormatFixed(bits, 2), kSizeWidth));
+                Right(FormatFixed(PercentOf(bits, GivenBitsPerValue(report)), 2), kPercentWidth) +
+                Right(FormatFixed(bits, 2), kBitsWidth));
 }
 
 void PrintMemory(Output& out, const CodecReport& report) {
   if (report.memory.forms.empty()) return;
-  out.WriteLine("  the rows repeated until a form takes " +
+  out.WriteLine("  blocks repeated until they take " +
                 FormatCount(report.memory.encoded_bytes_min >> 20) +
-                " MiB, which no cache of this size or less holds:");
+                " MiB, more than most caches hold:");
   for (const CodecForm& form : report.memory.forms) PrintForm(out, report, form, false);
 }
 
@@ -76,9 +78,9 @@ void PrintReport(Output& out, const CodecReport& report) {
   out.Write(Printable(report.name), Paint::kPath);
   out.WriteLine(": " + ShapeText(report));
   PrintName(out, "");
-  out.Write(Right("bytes", kBytesWidth) + Right("%", kSizeWidth) + Right("bits", kSizeWidth) +
-                Right("encode MB/s", kRateWidth) + Right("decode GB/s", kRateWidth) +
-                Right("one row GB/s", kRateWidth),
+  out.Write(Right("bytes", kBytesWidth) + Right("%", kPercentWidth) +
+                Right("bits/value", kBitsWidth) + Right("encode MB/s", kRateWidth) +
+                Right("decode GB/s", kRateWidth) + Right("one row GB/s", kRateWidth),
             Paint::kFaint);
   out.Write("\n");
   PrintForm(out, report, report.compact, true);
@@ -171,10 +173,11 @@ class BenchRun {
     const bool is_silent = has_json_ || arguments_.Has("quiet");
     Progress progress(context_.err, context_.clock,
                       is_silent ? ProgressStyle::kNone : ChooseProgressStyle(context_.err, false));
-    const auto report = engine::BenchCodecs(*set, effort_, [&](size_t done, size_t total) {
-      progress.Update(
-          {.verb = "measuring", .noun = "step", .items_done = done, .items_total = total});
-    });
+    const auto report =
+        engine::BenchCodecs(*set, {.effort = effort_}, [&](size_t done, size_t total) {
+          progress.Update(
+              {.verb = "measuring", .noun = "step", .items_done = done, .items_total = total});
+        });
     progress.Clear();
     if (!report.ok()) return Fail(report.status(), kExitFailed);
     if (has_json_) {

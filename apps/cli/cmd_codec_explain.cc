@@ -120,7 +120,7 @@ int RunCodecExplain(Context& context, const Arguments& arguments) {
     if (!found.ok()) return ReportFailure(context, found.status(), kExitUsage);
     row = *found;
   }
-  const auto report = engine::BenchCodecs(*set, engine::CodecEffort::kSizes);
+  const auto report = engine::BenchCodecs(*set, {.effort = engine::CodecEffort::kSizes});
   if (!report.ok()) return ReportFailure(context, report.status(), kExitFailed);
   if (arguments.Has("json")) {
     context.out.Write(AsJson(*report, row ? &*row : nullptr));

@@ -6,6 +6,7 @@
 
 #include "intact/codec/codec.h"
 #include "intact/codec/vector_block.h"
+#include "intact/codec/vector_delta.h"
 #include "intact/codec/vector_forms.h"
 #include "intact/testing/vectors.h"
 
@@ -61,7 +62,21 @@ void ReadAsBlock(base::ByteSpan bytes) {
   }
 }
 
+// With the digest of a base in front, without which nothing else is looked at.
+void ReadAsDelta(size_t d, base::ByteSpan bytes) {
+  constexpr size_t kPrefixSize = 2 + 2 * sizeof(base::Digest);
+  static_cast<void>(codec::ParseDelta(bytes).ok());
+  std::vector<float> base_vector(d, 0.5f), target(d);
+  base::Bytes sealed(kPrefixSize, std::byte{1});
+  sealed[0] = std::byte{7};
+  const base::Digest digest = base::DigestOf(std::as_bytes(std::span(base_vector)));
+  std::copy(digest.bytes.begin(), digest.bytes.end(), sealed.begin() + 2);
+  sealed.insert(sealed.end(), bytes.begin(), bytes.end());
+  static_cast<void>(codec::DecodeDelta(sealed, base_vector, target).ok());
+}
+
 void ReadAnything(size_t d, base::ByteSpan bytes) {
+  ReadAsDelta(d, bytes);
   ReadAsVectors(codec::VectorTables(d), bytes);
   const base::Result<codec::VectorTables> all = codec::VectorTables::Parse(bytes, d);
   if (all.ok()) Require(std::ranges::equal(all->bytes(), bytes));
@@ -117,6 +132,15 @@ void RoundTrip(const codec::VectorTables& tables, std::span<const float> vector)
   Require(HaveSameBits(decoded, vector));
 }
 
+void RoundTripDelta(std::span<const float> vector, std::span<const float> base_vector) {
+  base::Bytes encoded;
+  const size_t size_max = 8 * vector.size() + 200;
+  if (!codec::EncodeDelta(vector, base_vector, 0, size_max, encoded)) return;
+  std::vector<float> decoded(vector.size());
+  Require(codec::DecodeDelta(encoded, base_vector, decoded).ok());
+  Require(HaveSameBits(decoded, vector));
+}
+
 void RoundTripBlock(base::ElementType element, size_t d, base::ByteSpan bytes, codec::Goal goal) {
   const size_t row_size = d * base::ElementSize(element);
   const base::ByteSpan rows = bytes.first(bytes.size() / row_size * row_size);
@@ -138,6 +162,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ReadAnything(d, bytes);
   const std::vector<float> vectors = VectorsOf(bytes, 2 * d, data[2]);
   RoundTrip(codec::VectorTables(d), std::span(vectors).first(d));
+  RoundTripDelta(std::span(vectors).first(d), std::span(vectors).last(d));
   if (data[3] >= 224) {  // Learning takes longer than all the rest.
     codec::TableLearner learner(d);
     codec::VectorWords words;

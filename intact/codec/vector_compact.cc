@@ -19,7 +19,11 @@ namespace {
 using base::Result;
 using base::Status;
 
-constexpr size_t kTile = simd::kPrefixStride;
+// Components per round: multiples of the codes that a kernel reads at once. Of one row few, so that
+// the processor reads the next codes, a chain that leaves it idle, while it joins these.
+template <size_t R>
+constexpr size_t kTile = R == 1 ? 80 : 240;
+static_assert(kTile<1> <= simd::kPrefixStride && kTile<4> <= simd::kPrefixStride);
 
 uint32_t BitsAt(std::span<const float> vector, size_t i) {
   return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
@@ -230,9 +234,9 @@ Status ReadRows(const VectorTables& tables, const std::array<VectorHeader, R>& h
   }
   const SymbolModel& model = tables.ModelOf(word);
   const simd::Kernels& kernels = simd::BestKernels();
-  std::array<DecodeEntry, R * kTile> entries;
-  for (size_t begin = 0; begin < d; begin += kTile) {
-    const size_t count = std::min(kTile, d - begin);
+  std::array<DecodeEntry, R * simd::kPrefixStride> entries;
+  for (size_t begin = 0; begin < d; begin += kTile<R>) {
+    const size_t count = std::min(kTile<R>, d - begin);
     kernels.read_prefix_codes(model.decode.data(), model.table_offsets.data() + begin, count,
                               streams.data(), R, entries.data());
     for (size_t r = 0; r < R; ++r) {
@@ -241,7 +245,8 @@ Status ReadRows(const VectorTables& tables, const std::array<VectorHeader, R>& h
           payload.data() + payload.size() - raw_size + begin * layout.raw_bits / 8;
       const std::span<float> tile = targets[r].subspan(begin, count);
       auto* words = reinterpret_cast<uint32_t*>(tile.data());
-      if (kernels.join_heads(entries.data() + r * kTile, raw, layout.raw_bits, words, count)) {
+      if (kernels.join_heads(entries.data() + r * simd::kPrefixStride, raw, layout.raw_bits, words,
+                             count)) {
         escaped[r].Fill(tile);
       }
       ApplyArithmetic(headers[r].recipe, tile);

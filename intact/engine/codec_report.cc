@@ -22,11 +22,6 @@ using codec::Goal;
 using codec::VectorKind;
 using codec::Word;
 
-// More than caches hold, decoded and encoded.
-constexpr uint64_t kMemorySize = uint64_t{64} << 20;
-
-constexpr std::string_view kFloat64Kind = "float64";
-
 std::string MeaningOf(const codec::Recipe& recipe) {
   if (recipe.word == Word::kFloat32) return "float32 numbers that use all of their bits";
   if (recipe.word == Word::kInteger) {
@@ -54,14 +49,14 @@ std::string MeaningOf(const codec::Recipe& recipe) {
   return word;
 }
 
-std::vector<float> Widen(const RowBlocks& rows, bool& is_float32) {
+// `rows` as float32; says of each block whether it is.
+std::vector<float> Widen(const RowBlocks& rows, std::vector<bool>& are_float32) {
   std::vector<float> vectors(rows.row_count() * rows.dimensions());
   size_t at = 0;
-  is_float32 = true;
   for (const base::ByteSpan block : rows.blocks()) {
     const size_t count = block.size() / base::ElementSize(rows.element());
     const auto target = std::span(vectors).subspan(at, count);
-    is_float32 = is_float32 && codec::WidenElements(rows.element(), block, target) == count;
+    are_float32.push_back(codec::WidenElements(rows.element(), block, target) == count);
     at += count;
   }
   return vectors;
@@ -109,16 +104,18 @@ bool IsExact(const CodeRest& encoded, std::span<const float> vectors, size_t dim
 // One run of BenchCodecs.
 class CodecBench {
  public:
-  CodecBench(const VectorSet& set, CodecEffort effort, const CodecSink& progress)
+  CodecBench(const VectorSet& set, const CodecBenchOptions& options, const CodecSink& progress)
       : set_(set),
-        effort_(effort),
+        effort_(options.effort),
+        memory_bytes_(options.memory_bytes),
         progress_(progress),
         rows_(set.element, set.dimensions, set.elements) {}
 
   Result<CodecReport> Run() {
     const int64_t start_ns = os::RealClock().monotonic_ns();
     Describe();
-    vectors_ = Widen(rows_, is_float32_);
+    vectors_ = Widen(rows_, are_float32_);
+    is_float32_ = std::find(are_float32_.begin(), are_float32_.end(), false) == are_float32_.end();
     INTACT_RETURN_IF_ERROR(MeasureForms());
     if (is_float32_) MeasureCodeRest();
     MeasureFloors();
@@ -190,25 +187,22 @@ class CodecBench {
     form.decode_rows = MeasureRate(bytes, is_quick(), [&] { blocks.ReadInOrder(order); });
   }
 
-  // Rows of float64 beyond float32 have no kinds.
   void CountKinds(const std::vector<std::vector<VectorKind>>& compact_kinds,
                   const std::vector<std::vector<VectorKind>>& fast_kinds) {
     for (size_t i = 0; i < compact_kinds.size(); ++i) {
-      if (compact_kinds[i].empty()) {
-        const size_t count = rows_.blocks()[i].size() / rows_.row_size();
-        CountKind({.kind = std::string(kFloat64Kind),
-                   .meaning = "float64 numbers that are no float32; kept as they are",
-                   .compact_form = "plain",
-                   .fast_form = "plain",
-                   .rows = count});
-      }
       for (size_t row = 0; row < compact_kinds[i].size(); ++row) {
         const VectorKind& kind = compact_kinds[i][row];
-        CountKind({.kind = std::string(codec::KindName(kind.recipe)),
-                   .meaning = MeaningOf(kind.recipe),
-                   .compact_form = std::string(codec::FormName(kind.form)),
-                   .fast_form = std::string(codec::FormName(fast_kinds[i][row].form)),
-                   .rows = 1});
+        CodecKind count{.kind = std::string(codec::KindName(kind.recipe)),
+                        .meaning = MeaningOf(kind.recipe),
+                        .compact_form = std::string(codec::FormName(kind.form)),
+                        .fast_form = std::string(codec::FormName(fast_kinds[i][row].form)),
+                        .rows = 1};
+        if (!are_float32_[i]) {
+          count.kind = "float64, upper part " + count.kind;
+          count.meaning =
+              "float64 numbers that are no float32; their upper 35 bits: " + count.meaning;
+        }
+        CountKind(count);
       }
     }
     std::stable_sort(report_.kinds.begin(), report_.kinds.end(),
@@ -289,23 +283,29 @@ class CodecBench {
             .decode_rows = MeasureRate(bytes, is_quick(), [&] { raw.ReadInOrder(order); })};
   }
 
-  // Rows over and over, until a block is full: what a long file of such rows would be like.
+  // Rows over and over, each time turned by one component more.
   base::Bytes RepeatRows(uint64_t size_min) const {
+    const size_t row_size = rows_.row_size();
+    const size_t element_size = base::ElementSize(set_.element);
     base::Bytes repeated = set_.elements;
-    while (repeated.size() < size_min) {
-      const size_t size = std::min<uint64_t>(set_.elements.size(), size_min - repeated.size());
-      repeated.insert(repeated.end(), set_.elements.begin(),
-                      set_.elements.begin() + static_cast<std::ptrdiff_t>(size));
+    for (uint64_t row = set_.rows; repeated.size() < size_min; ++row) {
+      const auto given =
+          base::ByteSpan(set_.elements).subspan(row % set_.rows * row_size, row_size);
+      const size_t turn = row / set_.rows * element_size % row_size;
+      repeated.insert(repeated.end(), given.begin() + static_cast<std::ptrdiff_t>(turn),
+                      given.end());
+      repeated.insert(repeated.end(), given.begin(),
+                      given.begin() + static_cast<std::ptrdiff_t>(turn));
     }
     return repeated;
   }
 
   Status MeasureInMemory() {
     if (!HasSpeeds() || rows_.row_count() < 2) return base::Ok();
-    report_.memory.encoded_bytes_min = kMemorySize;
+    report_.memory.encoded_bytes_min = memory_bytes_;
     {
       const base::Bytes elements =
-          RepeatRows(std::max<uint64_t>(kMemorySize, report_.block_rows * rows_.row_size()));
+          RepeatRows(std::max<uint64_t>(memory_bytes_, report_.block_rows * rows_.row_size()));
       const RowBlocks rows(set_.element, set_.dimensions, elements);
       RawRows raw(rows);
       report_.memory.forms.push_back(MeasureRaw(raw, rows));
@@ -315,7 +315,7 @@ class CodecBench {
     for (const Goal goal : {Goal::kCompact, Goal::kFast}) {
       CodecBlocks blocks;
       blocks.Encode(rows, goal);
-      blocks.RepeatTo(kMemorySize);
+      blocks.RepeatTo(memory_bytes_);
       INTACT_RETURN_IF_ERROR(blocks.Open());
       CodecForm form{.name = goal == Goal::kCompact ? "compact" : "fast", .bytes = blocks.size()};
       MeasureReading(blocks, form);
@@ -327,9 +327,11 @@ class CodecBench {
 
   const VectorSet& set_;
   const CodecEffort effort_;
+  const uint64_t memory_bytes_;
   const CodecSink& progress_;
   RowBlocks rows_;
   std::vector<float> vectors_;
+  std::vector<bool> are_float32_;  // Of each block.
   bool is_float32_ = true;
   std::vector<VectorKind> kinds_;
   size_t step_ = 0;
@@ -338,9 +340,9 @@ class CodecBench {
 
 }  // namespace
 
-Result<CodecReport> BenchCodecs(const VectorSet& set, CodecEffort effort,
+Result<CodecReport> BenchCodecs(const VectorSet& set, const CodecBenchOptions& options,
                                 const CodecSink& progress) {
-  return CodecBench(set, effort, progress).Run();
+  return CodecBench(set, options, progress).Run();
 }
 
 Result<CodecRow> ExplainRow(const VectorSet& set, uint64_t row) {
@@ -367,10 +369,8 @@ Result<CodecRow> ExplainRow(const VectorSet& set, uint64_t row) {
   INTACT_RETURN_IF_ERROR(compact.Open());
   INTACT_RETURN_IF_ERROR(fast.Open());
   const VectorKind& kind = kinds[0][index];
-  std::vector<float> vector(set.dimensions);
-  INTACT_RETURN_IF_ERROR(compact.open()[0].ReadRow(index, vector));
   CodeRest code_rest(set.dimensions);
-  code_rest.Encode(vector);
+  code_rest.Encode(std::span(vectors).subspan(index * set.dimensions, set.dimensions));
   CodecRow result{.row = row,
                   .kind = std::string(codec::KindName(kind.recipe)),
                   .meaning = MeaningOf(kind.recipe),

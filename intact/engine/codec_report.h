@@ -34,7 +34,9 @@ struct CodecKind {
   uint64_t rows = 0;
 };
 
-// The same forms, of a set that no cache holds: the rows repeated until a form takes 64 MiB.
+// The same forms, of a set that no cache holds: blocks repeated until they take that much. Rows too
+// few for a block fill it turned, component i where i + k was, since equal rows would be stored
+// once.
 struct CodecMemoryReport {
   uint64_t encoded_bytes_min = 0;
   std::vector<CodecForm> forms;  // Raw rows among them. Sizes are of the repeated set.
@@ -71,12 +73,17 @@ enum class CodecEffort : uint8_t {
   kFull,
 };
 
+struct CodecBenchOptions {
+  CodecEffort effort = CodecEffort::kFull;
+  uint64_t memory_bytes = uint64_t{64} << 20;  // More than caches hold.
+};
+
 // Called with how many of the steps are done; from the calling thread.
 using CodecSink = std::function<void(size_t done, size_t total)>;
 
 // Encodes and decodes all of `set`. A failure is a bug of a codec: what does not come back exactly
 // is reported as such, not as a failure.
-base::Result<CodecReport> BenchCodecs(const VectorSet& set, CodecEffort effort,
+base::Result<CodecReport> BenchCodecs(const VectorSet& set, const CodecBenchOptions& options,
                                       const CodecSink& progress = {});
 
 // One row by itself. Sizes are its own, without its part of the block's tables.

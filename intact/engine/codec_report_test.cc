@@ -25,7 +25,7 @@ VectorSet Make(const std::string& words) {
 }
 
 CodecReport Bench(const VectorSet& set, CodecEffort effort = CodecEffort::kSizes) {
-  auto report = BenchCodecs(set, effort);
+  auto report = BenchCodecs(set, {.effort = effort});
   EXPECT_TRUE(report.ok()) << report.status().message();
   return *std::move(report);
 }
@@ -58,7 +58,7 @@ TEST(CodecReport, FindsWhatTheRulesMade) {
     EXPECT_LE(Percent(report, report.fast.bytes), row.fast_percent_max) << row.rule;
     ASSERT_TRUE(report.code_rest.has_value());
     EXPECT_LT(report.code_rest->bytes, report.raw_bytes) << row.rule;
-    EXPECT_NEAR(report.given_floor_bits, row.kind == std::string("bfloat16") ? 26.5 : 26.5, 0.3);
+    EXPECT_NEAR(report.given_floor_bits, 26.5, 0.3);
     EXPECT_LE(report.floor_bits, report.given_floor_bits + 1e-9) << row.rule;
   }
 }
@@ -85,13 +85,13 @@ TEST(CodecReport, CountsTheBytesOfTheBlocksThemselves) {
 TEST(CodecReport, MeasuresEverythingWhenAsked) {
   size_t last = 0;
   size_t steps = 0;
-  const auto report =
-      BenchCodecs(Make("float16:32:40"), CodecEffort::kFull, [&](size_t done, size_t total) {
-        EXPECT_GE(done, last);
-        EXPECT_LE(done, total);
-        last = done;
-        steps = total;
-      });
+  const auto report = BenchCodecs(Make("float16:32:40"), {.memory_bytes = uint64_t{1} << 20},
+                                  [&](size_t done, size_t total) {
+                                    EXPECT_GE(done, last);
+                                    EXPECT_LE(done, total);
+                                    last = done;
+                                    steps = total;
+                                  });
   ASSERT_TRUE(report.ok());
   EXPECT_EQ(last, steps);
   for (const CodecForm& form : {report->compact, report->fast, *report->code_rest}) {
@@ -118,7 +118,7 @@ TEST(CodecReport, LeavesOutWhatTakesLongWhenQuick) {
   EXPECT_GT(report.fast.decode.best, 0);
 }
 
-TEST(CodecReport, KeepsFloat64BeyondFloat32AsItIs) {
+TEST(CodecReport, TakesFloat64BeyondFloat32) {
   VectorSet set{.element = base::ElementType::kFloat64, .dimensions = 4, .rows = 3};
   for (int i = 0; i < 12; ++i) {
     const double value = 0.1 * i;
@@ -128,9 +128,12 @@ TEST(CodecReport, KeepsFloat64BeyondFloat32AsItIs) {
   const CodecReport report = Bench(set, CodecEffort::kQuick);
   EXPECT_TRUE(report.is_exact);
   EXPECT_FALSE(report.code_rest.has_value());
-  ASSERT_EQ(report.kinds.size(), 1u);
-  EXPECT_EQ(report.kinds[0].kind, "float64");
-  EXPECT_EQ(report.kinds[0].rows, 3u);
+  uint64_t rows = 0;
+  for (const CodecKind& kind : report.kinds) {
+    EXPECT_THAT(kind.kind, HasSubstr("float64"));
+    rows += kind.rows;
+  }
+  EXPECT_EQ(rows, 3u);
   EXPECT_EQ(ExplainRow(set, 0).status().code(), base::Code::kInvalidArgument);
 }
 

@@ -3,6 +3,8 @@
 #if defined(INTACT_SIMD_X86)
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "intact/simd/kernels.h"
 #include "intact/simd/near_multiples.h"
 #include "intact/simd/prefix_codes.h"
@@ -153,28 +155,55 @@ void UnpackBits(const std::byte* source, size_t width, uint32_t* target, size_t 
   kScalarKernels.unpack_bits(source + at, width, target + i, count - i);
 }
 
-void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
-                uint32_t exponent_base, uint32_t* target, size_t d) {
-  const Layout layout(3);
-  const size_t size = (3 * d + 7) / 8;
-  const __m256i base = _mm256_set1_epi32(static_cast<int>(exponent_base));
-  const __m256i sign_mask = _mm256_set1_epi32(0x80);
-  const __m256i high_mask = _mm256_set1_epi32(0x7f);
+void WidenF16Divide(const std::byte* source, float divisor, float* target, size_t d) {
+  const __m256 divisors = _mm256_set1_ps(divisor);
   size_t i = 0;
-  for (; i + 8 <= d && i / 8 * 3 + 32 <= size; i += 8) {
-    const __m256i exponent = _mm256_add_epi32(layout.Unpack(codes3 + i / 8 * 3), base);
-    const __m256i high =
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high8 + i)));
-    const __m256i low =
-        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low16 + 2 * i)));
-    const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(high, sign_mask), 24);
-    const __m256i top = _mm256_slli_epi32(_mm256_and_si256(high, high_mask), 16);
-    const __m256i word = _mm256_or_si256(_mm256_or_si256(sign, _mm256_slli_epi32(exponent, 23)),
-                                         _mm256_or_si256(top, low));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + i), word);
+  for (; i + 8 <= d; i += 8) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 2 * i));
+    _mm256_storeu_ps(target + i, _mm256_div_ps(_mm256_cvtph_ps(halves), divisors));
   }
-  kScalarKernels.join_planes(codes3 + i / 8 * 3, high8 + i, low16 + 2 * i, exponent_base,
-                             target + i, d - i);
+  kScalarKernels.widen_f16_divide(source + 2 * i, divisor, target + i, d - i);
+}
+
+void WidenBf16Divide(const std::byte* source, float divisor, float* target, size_t d) {
+  const __m256 divisors = _mm256_set1_ps(divisor);
+  size_t i = 0;
+  for (; i + 8 <= d; i += 8) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 2 * i));
+    const __m256i words = _mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
+    _mm256_storeu_ps(target + i, _mm256_div_ps(_mm256_castsi256_ps(words), divisors));
+  }
+  kScalarKernels.widen_bf16_divide(source + 2 * i, divisor, target + i, d - i);
+}
+
+// Eight of a group's words: `half` 0 or 1.
+__m256i JoinHalfGroup(const std::byte* group, size_t half, const Layout& layout, __m256i base) {
+  uint32_t codes = 0;
+  std::memcpy(&codes, group + 48 + 3 * half, 3);
+  const __m256i code =
+      _mm256_and_si256(_mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(codes)), layout.shifts),
+                       layout.value_mask);
+  const __m256i high = _mm256_cvtepu8_epi32(
+      _mm_loadl_epi64(reinterpret_cast<const __m128i*>(group + 32 + 8 * half)));
+  const __m256i low =
+      _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(group + 16 * half)));
+  const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(0x80)), 24);
+  const __m256i top = _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(0x7f)), 16);
+  const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(code, base), 23);
+  return _mm256_or_si256(_mm256_or_si256(sign, exponent), _mm256_or_si256(top, low));
+}
+
+void JoinPlanes(const std::byte* groups, uint32_t exponent_base, uint32_t* target, size_t d) {
+  constexpr size_t kGroupSize = 54;
+  const Layout layout(3);
+  const __m256i base = _mm256_set1_epi32(static_cast<int>(exponent_base));
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16, groups += kGroupSize) {
+    auto* words = reinterpret_cast<__m256i*>(target + i);
+    _mm256_storeu_si256(words, JoinHalfGroup(groups, 0, layout, base));
+    _mm256_storeu_si256(words + 1, JoinHalfGroup(groups, 1, layout, base));
+  }
+  kScalarKernels.join_planes(groups, exponent_base, target + i, d - i);
 }
 
 bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, uint32_t* target,
@@ -209,10 +238,10 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {
-    DotF32,    DotI8Rows,        AccumulateI8,      WidenF16,   WidenBf16,
-    DivideF32, MultiplyF32,      UnpackBits,        JoinPlanes, ReadPrefixCodes,
-    JoinHeads, NearSignificands, CountNearMultiples};
+const Kernels kAvx2Kernels = {DotF32,         DotI8Rows,        AccumulateI8,      WidenF16,
+                              WidenBf16,      DivideF32,        MultiplyF32,       UnpackBits,
+                              WidenF16Divide, WidenBf16Divide,  JoinPlanes,        ReadPrefixCodes,
+                              JoinHeads,      NearSignificands, CountNearMultiples};
 
 }  // namespace intact::simd
 #endif

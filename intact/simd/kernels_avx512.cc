@@ -145,27 +145,47 @@ void UnpackBits(const std::byte* source, size_t width, uint32_t* target, size_t 
   kScalarKernels.unpack_bits(source, width, target + i, count - i);
 }
 
-void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
-                uint32_t exponent_base, uint32_t* target, size_t d) {
+void WidenF16Divide(const std::byte* source, float divisor, float* target, size_t d) {
+  const __m512 divisors = _mm512_set1_ps(divisor);
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + 2 * i));
+    _mm512_storeu_ps(target + i, _mm512_div_ps(_mm512_cvtph_ps(halves), divisors));
+  }
+  kScalarKernels.widen_f16_divide(source + 2 * i, divisor, target + i, d - i);
+}
+
+void WidenBf16Divide(const std::byte* source, float divisor, float* target, size_t d) {
+  const __m512 divisors = _mm512_set1_ps(divisor);
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + 2 * i));
+    const __m512i words = _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+    _mm512_storeu_ps(target + i, _mm512_div_ps(_mm512_castsi512_ps(words), divisors));
+  }
+  kScalarKernels.widen_bf16_divide(source + 2 * i, divisor, target + i, d - i);
+}
+
+void JoinPlanes(const std::byte* groups, uint32_t exponent_base, uint32_t* target, size_t d) {
+  constexpr size_t kGroupSize = 54;
   const Layout layout(3);
   const __m512i base = _mm512_set1_epi32(static_cast<int>(exponent_base));
   const __m512i sign_mask = _mm512_set1_epi32(0x80);
   const __m512i high_mask = _mm512_set1_epi32(0x7f);
   size_t i = 0;
-  for (; i + 16 <= d; i += 16) {
-    const __m512i exponent = _mm512_add_epi32(layout.Unpack(codes3 + i / 16 * 6), base);
+  for (; i + 16 <= d; i += 16, groups += kGroupSize) {
+    const __m512i exponent = _mm512_add_epi32(layout.Unpack(groups + 48), base);
     const __m512i high =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high8 + i)));
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(groups + 32)));
     const __m512i low =
-        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low16 + 2 * i)));
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(groups)));
     const __m512i sign = _mm512_slli_epi32(_mm512_and_si512(high, sign_mask), 24);
     const __m512i top = _mm512_slli_epi32(_mm512_and_si512(high, high_mask), 16);
     const __m512i word = _mm512_or_si512(_mm512_or_si512(sign, _mm512_slli_epi32(exponent, 23)),
                                          _mm512_or_si512(top, low));
     _mm512_storeu_si512(target + i, word);
   }
-  kScalarKernels.join_planes(codes3 + i / 16 * 6, high8 + i, low16 + 2 * i, exponent_base,
-                             target + i, d - i);
+  kScalarKernels.join_planes(groups, exponent_base, target + i, d - i);
 }
 
 bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, uint32_t* target,
@@ -197,9 +217,9 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 }  // namespace
 
 const Kernels kAvx512Kernels = {
-    DotF32,    DotI8Rows,        AccumulateI8,      WidenF16,   WidenBf16,
-    DivideF32, MultiplyF32,      UnpackBits,        JoinPlanes, ReadPrefixCodes,
-    JoinHeads, NearSignificands, CountNearMultiples};
+    DotF32,     DotI8Rows,       AccumulateI8, WidenF16,         WidenBf16,
+    DivideF32,  MultiplyF32,     UnpackBits,   WidenF16Divide,   WidenBf16Divide,
+    JoinPlanes, ReadPrefixCodes, JoinHeads,    NearSignificands, CountNearMultiples};
 
 }  // namespace intact::simd
 #endif

@@ -82,16 +82,34 @@ void UnpackBits(const std::byte* source, size_t width, uint32_t* target, size_t 
   }
 }
 
-void JoinPlanes(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
-                uint32_t exponent_base, uint32_t* target, size_t d) {
-  for (size_t i = 0; i < d; ++i) {
-    const size_t bit = 3 * i;
-    uint32_t code = static_cast<uint32_t>(codes3[bit / 8]) >> (bit % 8);
-    if (bit % 8 > 5) code |= static_cast<uint32_t>(codes3[bit / 8 + 1]) << (8 - bit % 8);
-    const auto high = static_cast<uint32_t>(high8[i]);
-    target[i] = (high & 0x80) << 24 | (exponent_base + (code & 7)) << 23 | (high & 0x7f) << 16 |
-                Load<uint16_t>(low16 + 2 * i);
+// Bytes of a group of n words.
+constexpr size_t GroupSize(size_t n) { return 3 * n + (3 * n + 7) / 8; }
+
+void JoinPlanes(const std::byte* groups, uint32_t exponent_base, uint32_t* target, size_t d) {
+  for (size_t begin = 0; begin < d; begin += 16) {
+    const size_t n = d - begin < 16 ? d - begin : 16;
+    const std::byte* high8 = groups + 2 * n;
+    const std::byte* codes3 = high8 + n;
+    for (size_t i = 0; i < n; ++i) {
+      const size_t bit = 3 * i;
+      uint32_t code = static_cast<uint32_t>(codes3[bit / 8]) >> (bit % 8);
+      if (bit % 8 > 5) code |= static_cast<uint32_t>(codes3[bit / 8 + 1]) << (8 - bit % 8);
+      const auto high = static_cast<uint32_t>(high8[i]);
+      target[begin + i] = (high & 0x80) << 24 | (exponent_base + (code & 7)) << 23 |
+                          (high & 0x7f) << 16 | Load<uint16_t>(groups + 2 * i);
+    }
+    groups += GroupSize(n);
   }
+}
+
+void WidenF16Divide(const std::byte* source, float divisor, float* target, size_t d) {
+  WidenF16(source, target, d);
+  DivideF32(target, divisor, d);
+}
+
+void WidenBf16Divide(const std::byte* source, float divisor, float* target, size_t d) {
+  WidenBf16(source, target, d);
+  DivideF32(target, divisor, d);
 }
 
 bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, uint32_t* target,
@@ -111,8 +129,8 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 }  // namespace
 
 const Kernels kScalarKernels = {
-    DotF32,    DotI8Rows,        AccumulateI8,      WidenF16,   WidenBf16,
-    DivideF32, MultiplyF32,      UnpackBits,        JoinPlanes, ReadPrefixCodes,
-    JoinHeads, NearSignificands, CountNearMultiples};
+    DotF32,     DotI8Rows,       AccumulateI8, WidenF16,         WidenBf16,
+    DivideF32,  MultiplyF32,     UnpackBits,   WidenF16Divide,   WidenBf16Divide,
+    JoinPlanes, ReadPrefixCodes, JoinHeads,    NearSignificands, CountNearMultiples};
 
 }  // namespace intact::simd

@@ -26,7 +26,7 @@ Level DetectLevel() {
   if (!has_bits || !HasF16cAndLzcnt()) return Level::kScalar;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
-    return Level::kAvx512;
+    return __builtin_cpu_supports("avx512vbmi") ? Level::kAvx512Vbmi : Level::kAvx512;
   }
   if (__builtin_cpu_supports("avx2")) return Level::kAvx2;
 #endif
@@ -43,6 +43,7 @@ Level BestLevel() {
 const Kernels& KernelsFor(Level level) {
   INTACT_CHECK(level <= BestLevel());
 #if defined(INTACT_SIMD_X86)
+  if (level == Level::kAvx512Vbmi) return Avx512VbmiKernels();
   if (level == Level::kAvx512) return kAvx512Kernels;
   if (level == Level::kAvx2) return kAvx2Kernels;
 #endif
@@ -57,6 +58,8 @@ std::string_view LevelName(Level level) {
       return "avx2";
     case Level::kAvx512:
       return "avx512";
+    case Level::kAvx512Vbmi:
+      return "avx512vbmi";
   }
   return "unknown";
 }

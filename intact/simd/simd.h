@@ -12,7 +12,7 @@
 
 namespace intact::simd {
 
-enum class Level : uint8_t { kScalar, kAvx2, kAvx512 };
+enum class Level : uint8_t { kScalar, kAvx2, kAvx512, kAvx512Vbmi };
 
 // A stream of prefix codes, lowest bit first, and how far it has been read.
 struct PrefixStream {
@@ -56,11 +56,14 @@ struct Kernels {
   // Reads exactly ceil(count * width / 8) bytes.
   void (*unpack_bits)(const std::byte* source, size_t width, uint32_t* target, size_t count);
 
-  // Float32 words from three planes: bit i of the word is taken from low16 (0-15), high8 (16-22,
-  // and 31 from its top bit) and exponent_base + the i-th 3-bit number of codes3 (23-30; at most
-  // 255).
-  void (*join_planes)(const std::byte* codes3, const std::byte* high8, const std::byte* low16,
-                      uint32_t exponent_base, uint32_t* target, size_t d);
+  // widen_f16 and widen_bf16, then fl(x / divisor); for a source without NaNs.
+  void (*widen_f16_divide)(const std::byte* source, float divisor, float* target, size_t d);
+  void (*widen_bf16_divide)(const std::byte* source, float divisor, float* target, size_t d);
+
+  // Float32 words from groups of 16, the last of fewer. A group of n is u16[n], u8[n] and n numbers
+  // of 3 bits padded to a byte: bits 0-15 of the words, bits 16-22 and 31, and what to add to
+  // exponent_base <= 248 for bits 23-30. Reads nothing beyond the groups.
+  void (*join_planes)(const std::byte* groups, uint32_t exponent_base, uint32_t* target, size_t d);
 
   // Reads `count` <= kPrefixStride codes of at most 10 bits from each stream. An entry of a table
   // [1024], found by the next 10 bits, is symbol << 6 | length; the table of code i begins at
@@ -91,7 +94,7 @@ Level BestLevel();
 // The kernels of `level`, which must be at most BestLevel().
 const Kernels& KernelsFor(Level level);
 inline const Kernels& BestKernels() { return KernelsFor(BestLevel()); }
-// "scalar", "avx2", "avx512".
+// "scalar", "avx2", "avx512", "avx512vbmi".
 std::string_view LevelName(Level level);
 
 }  // namespace intact::simd
