@@ -356,16 +356,18 @@ Result<CodecRow> ExplainRow(const VectorSet& set, uint64_t row) {
   // The row's block alone: tables are shared within it.
   const RowBlocks own(set.element, set.dimensions, rows.blocks()[row / rows_max]);
   const size_t index = row % rows_max;
+  std::vector<bool> are_float32;
+  const std::vector<float> vectors = Widen(own, are_float32);
+  if (!are_float32[0]) {
+    return base::InvalidArgument(set.name +
+                                 " holds float64 numbers that are no float32: there is "
+                                 "no more to say of its rows one by one");
+  }
   CodecBlocks compact;
   CodecBlocks fast;
   std::vector<std::vector<VectorKind>> kinds;
   compact.Encode(own, Goal::kCompact, &kinds);
   fast.Encode(own, Goal::kFast, &kinds);
-  if (kinds[0].empty()) {
-    return base::InvalidArgument(set.name +
-                                 " holds float64 numbers that are no float32: its rows "
-                                 "are kept as they are");
-  }
   INTACT_RETURN_IF_ERROR(compact.Open());
   INTACT_RETURN_IF_ERROR(fast.Open());
   const VectorKind& kind = kinds[0][index];

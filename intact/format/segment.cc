@@ -205,4 +205,28 @@ Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan bytes, uint64_t file_si
   return header;
 }
 
+namespace {
+
+// A first byte that no encoded vector has.
+constexpr uint8_t kRepeat = 6;
+
+}  // namespace
+
+base::Bytes EncodeRepeat(uint32_t back) {
+  base::ByteWriter writer;
+  writer.Put(kRepeat);
+  writer.PutVarint(back);
+  return writer.Take();
+}
+
+std::optional<uint32_t> DecodeRepeat(base::ByteSpan encoded) {
+  base::ByteReader reader(encoded);
+  if (reader.Get<uint8_t>() != kRepeat) return std::nullopt;
+  const uint64_t back = reader.GetVarint();
+  if (!reader.AtEnd() || back == 0 || back > std::numeric_limits<uint32_t>::max()) {
+    return std::nullopt;
+  }
+  return static_cast<uint32_t>(back);
+}
+
 }  // namespace intact::format

@@ -44,6 +44,11 @@ struct RowEntry {
 };
 static_assert(sizeof(RowEntry) == 8 && alignof(RowEntry) == 4);
 
+// In place of an encoded vector: "the vector of the row `back` rows before, in this segment".
+base::Bytes EncodeRepeat(uint32_t back);
+// `back`, at least 1; nullopt when the bytes are no repeat, but a vector.
+std::optional<uint32_t> DecodeRepeat(base::ByteSpan encoded);
+
 struct SectionEntry {
   uint32_t kind = 0;
   uint32_t crc = 0;     // SectionCrc of its bytes.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -11,16 +12,10 @@
 #include <random>
 #include <vector>
 
+#include "intact/simd/levels_test.h"
+
 namespace intact::simd {
 namespace {
-
-std::vector<Level> SupportedLevels() {
-  std::vector<Level> levels;
-  for (Level level : {Level::kScalar, Level::kAvx2, Level::kAvx512}) {
-    if (level <= BestLevel()) levels.push_back(level);
-  }
-  return levels;
-}
 
 uint32_t Bits(float value) { return std::bit_cast<uint32_t>(value); }
 
@@ -210,22 +205,53 @@ TEST(UnpackBits, ReadsEveryWidthOnEveryLevel) {
 }
 
 TEST(JoinPlanes, PutsTheBitsInTheirPlacesOnEveryLevel) {
+  constexpr size_t kGroup = 16;
   std::mt19937 random(8);
-  for (size_t d : kSizes) {
-    const std::vector<std::byte> codes = RandomBytes((3 * d + 7) / 8, random);
-    const std::vector<std::byte> high = RandomBytes(d, random);
-    const std::vector<std::byte> low = RandomBytes(2 * d, random);
-    std::vector<uint32_t> code(d);
-    KernelsFor(Level::kScalar).unpack_bits(codes.data(), 3, code.data(), d);
+  for (size_t d = 0; d <= 200; ++d) {
+    const size_t rest = d % kGroup;
+    const size_t size = d / kGroup * (3 * kGroup + 6) + 3 * rest + (3 * rest + 7) / 8;
+    const std::vector<std::byte> groups = RandomBytes(size + 1, random);
+    const uint32_t exponent_base = d % 3 == 0 ? 248 : d % 3 == 1 ? 0 : 100;
     for (Level level : SupportedLevels()) {
       std::vector<uint32_t> got(d);
-      KernelsFor(level).join_planes(codes.data(), high.data(), low.data(), 100, got.data(), d);
-      for (size_t i = 0; i < d; ++i) {
-        const auto top = static_cast<uint32_t>(high[i]);
-        const uint32_t expected = top >> 7 << 31 | (100 + code[i]) << 23 | (top & 0x7f) << 16 |
-                                  static_cast<uint32_t>(low[2 * i + 1]) << 8 |
-                                  static_cast<uint32_t>(low[2 * i]);
-        ASSERT_EQ(got[i], expected) << LevelName(level) << " d " << d;
+      KernelsFor(level).join_planes(groups.data() + 1, exponent_base, got.data(), d);
+      const std::byte* group = groups.data() + 1;
+      for (size_t begin = 0; begin < d; begin += kGroup) {
+        const size_t n = std::min(kGroup, d - begin);
+        std::vector<uint32_t> codes(n);
+        KernelsFor(Level::kScalar).unpack_bits(group + 3 * n, 3, codes.data(), n);
+        for (size_t i = 0; i < n; ++i) {
+          const auto top = static_cast<uint32_t>(group[2 * n + i]);
+          const uint32_t expected =
+              top >> 7 << 31 | (exponent_base + codes[i]) << 23 | (top & 0x7f) << 16 |
+              static_cast<uint32_t>(group[2 * i + 1]) << 8 | static_cast<uint32_t>(group[2 * i]);
+          ASSERT_EQ(got[begin + i], expected) << LevelName(level) << " d " << d;
+        }
+        group += 3 * n + (3 * n + 7) / 8;
+      }
+    }
+  }
+}
+
+TEST(WidenAndDivide, HasTheBitsOfBothStepsOnEveryLevel) {
+  std::mt19937 random(9);
+  for (size_t d = 0; d <= 140; ++d) {
+    std::vector<std::byte> source = RandomBytes(2 * d + 1, random);
+    // No NaN or infinity in either type: the exponent's highest bit is zero.
+    for (size_t i = 0; i < d; ++i) source[2 * i + 2] &= std::byte{0xbf};
+    for (float divisor : {1.0003f, 0.7071f, 3.0f, 1e-38f, 1e30f}) {
+      std::vector<float> f16(d), bf16(d);
+      const Kernels& scalar = KernelsFor(Level::kScalar);
+      scalar.widen_f16(source.data() + 1, f16.data(), d);
+      scalar.widen_bf16(source.data() + 1, bf16.data(), d);
+      for (Level level : SupportedLevels()) {
+        std::vector<float> f16_got(d), bf16_got(d);
+        KernelsFor(level).widen_f16_divide(source.data() + 1, divisor, f16_got.data(), d);
+        KernelsFor(level).widen_bf16_divide(source.data() + 1, divisor, bf16_got.data(), d);
+        for (size_t i = 0; i < d; ++i) {
+          ASSERT_EQ(Bits(f16_got[i]), Bits(f16[i] / divisor)) << LevelName(level) << " d=" << d;
+          ASSERT_EQ(Bits(bf16_got[i]), Bits(bf16[i] / divisor)) << LevelName(level) << " d=" << d;
+        }
       }
     }
   }

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <queue>
+#include <unordered_map>
 
 #include "intact/codec/codec.h"
 #include "intact/store/folder.h"
@@ -315,45 +317,71 @@ class SegmentWriter {
 
   Status WriteVectors(SectionSink& row_table, SectionSink& rest) {
     RowId row = plan_.first_row;
-    base::Bytes encoded;
     const codec::VectorTables tables(plan_.dimensions);
     codec::VectorEncoder encoder(tables);
-    std::vector<int8_t> code(plan_.dimensions);
     for (const RowRun& run : plan_.runs) {
-      if (run.source != nullptr) {
-        INTACT_RETURN_IF_ERROR(CopyVectors(run, row, row_table, rest));
-        row += run.count;
-        continue;
-      }
-      for (size_t i = 0; i < run.count; ++i, ++row) {
-        const auto vector = run.vectors.subspan(i * plan_.dimensions, plan_.dimensions);
-        encoded.clear();
-        // Made again, as they are for the codes section: cheaper than keeping them.
-        const quant::CodeScale scale = CodeOf(vector, code);
-        encoder.EncodeCompletion(vector, code, scale.scale, encoded);
-        INTACT_RETURN_IF_ERROR(
-            AppendRow(row_table, rest, encoded, format::RowCrc(plan_.store, row, vector)));
-      }
+      INTACT_RETURN_IF_ERROR(run.source == nullptr
+                                 ? EncodeVectors(run, row, encoder, row_table, rest)
+                                 : CopyVectors(run, row, encoder, row_table, rest));
+      row += run.count;
     }
     return base::Ok();
   }
 
-  // Encoded bytes are taken over as they are. A checksum is bound to its row id: it is taken over
-  // with the id, and made again, after comparing the old one, for a row that gets another.
-  Status CopyVectors(const RowRun& run, RowId row, SectionSink& row_table, SectionSink& rest) {
+  Status EncodeVectors(const RowRun& run, RowId row, codec::VectorEncoder& encoder,
+                       SectionSink& row_table, SectionSink& rest) const {
+    const size_t d = plan_.dimensions;
+    base::Bytes encoded;
+    std::vector<int8_t> code(d);
+    std::unordered_map<uint32_t, uint32_t> first_of_crc;  // Of the run's rows.
+    for (uint32_t i = 0; i < run.count; ++i, ++row) {
+      const auto vector = run.vectors.subspan(i * d, d);
+      const auto bytes = std::as_bytes(vector);
+      const auto [first, is_new] = first_of_crc.try_emplace(base::Crc32c(bytes), i);
+      const auto other = std::as_bytes(run.vectors.subspan(first->second * d, d));
+      if (!is_new && std::equal(bytes.begin(), bytes.end(), other.begin())) {
+        encoded = format::EncodeRepeat(i - first->second);
+      } else {
+        encoded.clear();
+        // Made again, as they are for the codes section: cheaper than keeping them.
+        const quant::CodeScale scale = CodeOf(vector, code);
+        encoder.EncodeCompletion(vector, code, scale.scale, encoded);
+      }
+      INTACT_RETURN_IF_ERROR(
+          AppendRow(row_table, rest, encoded, format::RowCrc(plan_.store, row, vector)));
+    }
+    return base::Ok();
+  }
+
+  // Encoded bytes are taken over as they are, but for repeats of what is left behind. A checksum is
+  // bound to its row id: it is taken over with the id, and made again, after comparing the old one,
+  // for a row that gets another.
+  Status CopyVectors(const RowRun& run, RowId row, codec::VectorEncoder& encoder,
+                     SectionSink& row_table, SectionSink& rest) const {
     std::vector<float> vector(plan_.dimensions);
+    base::Bytes again;
     const base::ByteSpan column = run.source->Raw(format::kSectionRest);
     size_t released = 0;
     for (size_t i = 0; i < run.count; ++i, ++row) {
       const uint32_t local_row = LocalRow(run, i);
-      INTACT_ASSIGN_OR_RETURN(const base::ByteSpan encoded, run.source->EncodedVector(local_row));
+      INTACT_ASSIGN_OR_RETURN(base::ByteSpan encoded, run.source->EncodedVector(local_row));
+      const auto end = static_cast<size_t>(encoded.data() - column.data()) + encoded.size();
       uint32_t crc = run.source->vector_crc(local_row);
-      if (run.source->first_row() + local_row != row) {
+      const std::optional<uint32_t> back = format::DecodeRepeat(encoded);
+      const bool is_torn = back && (run.is_picked || *back > local_row - run.begin);
+      const bool is_renumbered = run.source->first_row() + local_row != row;
+      if (is_torn || is_renumbered) {
         INTACT_RETURN_IF_ERROR(run.source->ReadVector(local_row, vector));
-        crc = format::RowCrc(plan_.store, row, vector);
+      }
+      if (is_renumbered) crc = format::RowCrc(plan_.store, row, vector);
+      if (is_torn) {
+        const size_t stride = run.source->code_stride();
+        const auto code = run.source->codes().subspan(local_row * stride, plan_.dimensions);
+        again.clear();
+        encoder.EncodeCompletion(vector, code, run.source->code_scales()[local_row].scale, again);
+        encoded = again;
       }
       INTACT_RETURN_IF_ERROR(AppendRow(row_table, rest, encoded, crc));
-      const auto end = static_cast<size_t>(encoded.data() - column.data()) + encoded.size();
       // A forged row table may point back; then nothing is released, which is only a hint missed.
       if (end > released && end - released >= kReleaseSize) {
         run.source->ReleasePages();

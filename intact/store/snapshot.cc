@@ -162,11 +162,16 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
     return base::InvalidArgument("a vector of " + std::to_string(header_.dimensions) +
                                  " dimensions does not fit " + std::to_string(target.size()));
   }
-  INTACT_ASSIGN_OR_RETURN(const base::ByteSpan encoded, EncodedVector(index));
+  INTACT_ASSIGN_OR_RETURN(base::ByteSpan encoded, EncodedVector(index));
   const RowId row = header_.first_row + index;
-  const std::span<const int8_t> code = codes_.subspan(index * code_stride_, header_.dimensions);
+  uint32_t source = index;
+  if (const std::optional<uint32_t> back = format::DecodeRepeat(encoded); back && *back <= index) {
+    source = index - *back;
+    INTACT_ASSIGN_OR_RETURN(encoded, EncodedVector(source));
+  }
+  const std::span<const int8_t> code = codes_.subspan(source * code_stride_, header_.dimensions);
   if (Status decoded =
-          codec::DecodeCompletion(tables_, encoded, code, scales_[index].scale, target);
+          codec::DecodeCompletion(tables_, encoded, code, scales_[source].scale, target);
       !decoded.ok()) {
     return decoded.Annotate(path_ + ": row " + std::to_string(row));
   }

@@ -91,7 +91,7 @@ class Store {
   // go to the last. kInvalidArgument, or kCorruption in a segment to be copied: nothing was
   // changed. kFull: nothing was changed, free space and go on. kIo: the outcome is unknown and the
   // handle refuses further commits with kIo; snapshots go on. Memory: a few MiB beside the request,
-  // and 16 bytes a new row.
+  // and 48 bytes a new row.
   base::Result<uint64_t> Commit(const CommitRequest& request);
 
  private:

@@ -373,6 +373,54 @@ TEST_F(StoreTest, CountsStoredBytesByKind) {
                              bytes.engine_sections + bytes.overhead);
 }
 
+// Rows 0, 2 and 3 are one vector; 1 and 4 are others.
+std::vector<float> WithRepeats() {
+  std::vector<float> vectors;
+  for (const float first : {1.5f, 2.5f, 1.5f, 1.5f, 3.5f}) {
+    vectors.push_back(first);
+    for (size_t i = 1; i < 8; ++i) vectors.push_back(0.3f * static_cast<float>(i));
+  }
+  return vectors;
+}
+
+void ExpectRows(const Snapshot& snapshot, std::span<const float> expected, RowId first_row) {
+  std::vector<float> vector(8);
+  for (size_t i = 0; i < expected.size() / 8; ++i) {
+    ASSERT_TRUE(snapshot.ReadVector(first_row + i, vector).ok()) << i;
+    EXPECT_TRUE(std::equal(vector.begin(), vector.end(), expected.begin() + 8 * i)) << i;
+  }
+}
+
+TEST_F(StoreTest, StoresEqualVectorsOnceAndKeepsThemThroughMergesAndRewrites) {
+  const auto store = Open();
+  const std::vector<float> vectors = WithRepeats();
+  std::vector<base::Digest> keys;
+  for (int i = 0; i < 5; ++i) keys.push_back(base::DigestOf("key " + std::to_string(i)));
+  CommitRequest request;
+  request.rows = {keys, vectors};
+  ASSERT_TRUE(store->Commit(request).ok());
+  const Segment& segment = *store->snapshot()->segments().front();
+  EXPECT_EQ(format::DecodeRepeat(*segment.EncodedVector(2)), 2u);
+  EXPECT_EQ(format::DecodeRepeat(*segment.EncodedVector(3)), 3u);
+  EXPECT_FALSE(format::DecodeRepeat(*segment.EncodedVector(4)).has_value());
+  ExpectRows(*store->snapshot(), vectors, 0);
+
+  CommitRows(*store, 2, "b");
+  CommitRequest merge;
+  merge.merge_count = 2;
+  ASSERT_TRUE(store->Commit(merge).ok());
+  ExpectRows(*store->snapshot(), vectors, 0);
+
+  // The row that is repeated is left behind.
+  const std::vector<RowId> kept = {1, 2, 3, 4};
+  CommitRequest rewrite;
+  rewrite.rewrite_rows = kept;
+  const RowId first = store->snapshot()->next_row();
+  ASSERT_TRUE(store->Commit(rewrite).ok());
+  ExpectRows(*store->snapshot(), std::span(vectors).subspan(8), first);
+  EXPECT_TRUE(Verify(files_, kFolder, nullptr).ok());
+}
+
 TEST_F(StoreTest, StopsVerifyingWhenAsked) {
   const auto store = Open();
   CommitRows(*store, 3, "a");
