@@ -60,7 +60,8 @@ class VectorEncoder {
   // Appends the encoding of `vector` [d] to `target`, at most EncodedSizeMax(d) bytes.
   VectorKind Encode(std::span<const float> vector, Goal goal, base::Bytes& target);
   // Appends what completes `code` [d] to the vector, where code[i] was rounded from vector[i] /
-  // scale; when the vector does not allow that, or it would be longer, as Encode(kCompact).
+  // scale; when the vector does not allow that, or is a sum that Encode(kCompact) makes smaller
+  // even than that, as Encode(kCompact) would.
   VectorKind EncodeCompletion(std::span<const float> vector, std::span<const int8_t> code,
                               float scale, base::Bytes& target);
 

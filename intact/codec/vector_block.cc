@@ -119,6 +119,12 @@ std::optional<size_t> EqualRow(base::ByteSpan elements, size_t row_size, base::B
   return std::nullopt;
 }
 
+// Size of a row, or 0 and the earlier row that it repeats.
+struct RowSize {
+  uint64_t size = 0;
+  uint64_t repeated = 0;
+};
+
 }  // namespace
 
 void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan elements, Goal goal,
@@ -134,15 +140,14 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
   VectorEncoder encoder(tables);
   std::unordered_multimap<uint32_t, size_t> rows_by_crc;
   std::vector<VectorKind> kinds_of_rows;
-  base::ByteWriter sizes;
+  std::vector<RowSize> sizes;
   base::Bytes rows;
   for (size_t row = 0; row < n; ++row) {
     const base::ByteSpan bytes = elements.subspan(row * row_size, row_size);
     const uint32_t crc = base::Crc32c(bytes);
     const std::optional<size_t> equal = EqualRow(elements, row_size, bytes, crc, rows_by_crc);
     if (equal) {
-      sizes.PutVarint(0);
-      sizes.PutVarint(*equal);
+      sizes.push_back({0, *equal});
       kinds_of_rows.push_back(kinds_of_rows[*equal]);
       continue;
     }
@@ -154,16 +159,26 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
     } else {
       kinds_of_rows.push_back(encoder.Encode(upper, goal, rows));
     }
-    sizes.PutVarint(rows.size() - start);
+    sizes.push_back({rows.size() - start, 0});
   }
   if (kinds != nullptr) kinds->insert(kinds->end(), kinds_of_rows.begin(), kinds_of_rows.end());
   base::ByteWriter writer;
   writer.Put(is_full_float64 ? kFullFloat64 : static_cast<uint8_t>(element));
   writer.PutVarint(dimensions);
   writer.PutVarint(n);
-  writer.PutVarint(tables.bytes().size());
-  writer.PutBytes(tables.bytes());
-  writer.PutBytes(sizes.bytes());
+  const bool needs_tables =
+      std::any_of(kinds_of_rows.begin(), kinds_of_rows.end(),
+                  [](const VectorKind& kind) { return kind.form == Form::kCompact; });
+  const base::ByteSpan table_bytes = needs_tables ? tables.bytes() : base::ByteSpan();
+  const bool is_uniform =
+      n > 0 && std::all_of(sizes.begin(), sizes.end(),
+                           [&](const RowSize& size) { return size.size == sizes[0].size; });
+  writer.PutVarint(table_bytes.size() << 1 | (is_uniform ? 1 : 0));
+  writer.PutBytes(table_bytes);
+  for (size_t row = 0; row < (is_uniform ? 1 : n); ++row) {
+    writer.PutVarint(sizes[row].size);
+    if (sizes[row].size == 0) writer.PutVarint(sizes[row].repeated);
+  }
   writer.PutBytes(rows);
   base::ByteWriter prefix;
   prefix.PutVarint(writer.size());
@@ -188,7 +203,9 @@ Result<VectorBlock> VectorBlock::Open(base::ByteSpan bytes) {
   const auto element = reader.Get<uint8_t>();
   const uint64_t dimensions = reader.GetVarint();
   const uint64_t n = reader.GetVarint();
-  const uint64_t tables_size = reader.GetVarint();
+  const uint64_t tables_field = reader.GetVarint();
+  const uint64_t tables_size = tables_field >> 1;
+  const bool is_uniform = (tables_field & 1) != 0;
   if (!reader.ok() || dimensions == 0 || dimensions > kDimensionsMax || n > kVectorBlockRowsMax ||
       tables_size > reader.remaining()) {
     return base::Corruption("a block of vectors has an impossible header");
@@ -207,11 +224,14 @@ Result<VectorBlock> VectorBlock::Open(base::ByteSpan bytes) {
       block.is_full_float64_ ? ElementType::kFloat64 : static_cast<ElementType>(element);
   block.dimensions_ = dimensions;
   block.size_ = prefix.position();
-  // Size of each row, or 0 and the earlier row that it repeats.
-  std::vector<std::pair<uint64_t, uint64_t>> sizes(n);
-  for (auto& [row_size, repeated] : sizes) {
-    row_size = reader.GetVarint();
-    if (row_size == 0) repeated = reader.GetVarint();
+  std::vector<RowSize> sizes(n);
+  for (size_t row = 0; row < n; ++row) {
+    if (is_uniform && row > 0) {
+      sizes[row] = sizes[0];
+      continue;
+    }
+    sizes[row].size = reader.GetVarint();
+    if (sizes[row].size == 0) sizes[row].repeated = reader.GetVarint();
   }
   for (const auto& [row_size, repeated] : sizes) {
     const bool is_there =
