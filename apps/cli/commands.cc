@@ -1,7 +1,5 @@
 #include "apps/cli/commands.h"
 
-#include <algorithm>
-
 namespace intact::cli {
 namespace {
 
@@ -227,8 +225,7 @@ constexpr Flag kRows{
     .least = 1};
 constexpr Example kCodecBenchExamples[] = {
     {"intact codec bench vectors.npy", "sizes and speeds of every form, for the rows of a file"},
-    {"intact codec bench *.f32 --json | jq '.files[] | [.file, .compact_percent]'",
-     "one figure a file, for scripts"},
+    {"intact codec bench *.f32 --json | jq '.files[].compact_percent'", "one figure a file"},
     {"intact codec bench --generate float16-norm:1536:2048", "of vectors made by a rule"},
 };
 constexpr Positional kCodecBenchPositionals[] = {
@@ -485,9 +482,6 @@ constexpr Command kCommands[] = {
      .is_hidden = true},
 };
 
-constexpr CommandGroup kGroups[] = {
-    {"codec", "what vectors are made of, and what keeping them exactly costs"}};
-
 constexpr EnvironmentRow kEnvironment[] = {
     {"INTACT_STORE", "folder of the index or collection, as --store says it; the flag goes first"},
     {"XDG_DATA_HOME", "where indexes are kept, below intact/stores (default ~/.local/share)"},
@@ -500,46 +494,6 @@ constexpr EnvironmentRow kEnvironment[] = {
 }  // namespace
 
 std::span<const Command> AllCommands() { return kCommands; }
-
-const Command* FindCommand(std::string_view name) {
-  const auto row = std::find_if(std::begin(kCommands), std::end(kCommands),
-                                [&](const Command& command) { return command.name == name; });
-  return row == std::end(kCommands) ? nullptr : row;
-}
-
-std::span<const CommandGroup> AllGroups() { return kGroups; }
-
-const CommandGroup* FindGroup(std::string_view name) {
-  const auto row = std::find_if(std::begin(kGroups), std::end(kGroups),
-                                [&](const CommandGroup& group) { return group.name == name; });
-  return row == std::end(kGroups) ? nullptr : row;
-}
-
-CommandName SplitName(std::string_view name) {
-  const size_t space = name.find(' ');
-  if (space == std::string_view::npos) return {.group = "", .word = name};
-  return {.group = name.substr(0, space), .word = name.substr(space + 1)};
-}
-
-std::vector<std::string_view> WordsOf(std::string_view group) {
-  std::vector<std::string_view> words;
-  for (const Command& command : kCommands) {
-    const CommandName name = SplitName(command.name);
-    if (name.group == group && !command.is_hidden) words.push_back(name.word);
-  }
-  return words;
-}
-
-std::vector<std::string_view> FirstWords() {
-  std::vector<std::string_view> words;
-  for (const Command& command : kCommands) {
-    const CommandName name = SplitName(command.name);
-    const std::string_view first = name.group.empty() ? name.word : name.group;
-    if (command.is_hidden || (!words.empty() && words.back() == first)) continue;
-    words.push_back(first);
-  }
-  return words;
-}
 
 std::span<const EnvironmentRow> EnvironmentTable() { return kEnvironment; }
 

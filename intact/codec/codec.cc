@@ -36,6 +36,13 @@ Status ReadPayload(const VectorTables& tables, const VectorHeader& header,
   return base::Unsupported("unknown form of an encoded vector");
 }
 
+// A row from memory is read at two or three places at once, each in small steps: ask for all of it
+// first. A hint, which may name any address.
+void Prefetch(base::ByteSpan bytes) {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < bytes.size(); at += kLine) __builtin_prefetch(bytes.data() + at);
+}
+
 size_t CountZeros(std::span<const float> vector) {
   size_t count = 0;
   const auto* source = reinterpret_cast<const std::byte*>(vector.data());
@@ -263,6 +270,7 @@ VectorKind VectorEncoder::EncodeCompletion(std::span<const float> vector,
 }
 
 Status DecodeVector(const VectorTables& tables, base::ByteSpan encoded, std::span<float> target) {
+  Prefetch(encoded);
   INTACT_ASSIGN_OR_RETURN(const VectorHeader header, ParseHeader(encoded));
   INTACT_CHECK(target.size() == tables.dimensions());
   return ReadPayload(tables, header, target);

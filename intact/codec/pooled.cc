@@ -23,6 +23,7 @@ constexpr double kTolerance = 0x1.4p-22;
 constexpr size_t kProbeCount = 39;
 // Beyond this a step is too fine to be worth coding.
 constexpr uint32_t kMultipleMax = uint32_t{1} << 13;
+constexpr size_t kSampleCount = 256;
 // Bits of a component that has no lattice, and of one that is patched.
 constexpr double kPlainBits = 26.4;
 constexpr double kPatchBits = 58;
@@ -39,10 +40,13 @@ class StepSearch {
     std::array<float, kFirstProbes> first_ratios;
     for (size_t j = 0; j < kProbeCount; ++j) ratios_[j] = magnitudes_[j + 1] / magnitudes_[0];
     for (size_t j = 0; j < kFirstProbes; ++j) first_ratios[j] = static_cast<float>(ratios_[j]);
-    if (ratios_[kFirstProbes - 1] * kMultipleMax >= 0x1p22) return 0;
+    // Where the tolerance is a large part of a step, probes accept by chance.
+    constexpr double kChanceMax = 0.03;
+    const double multiple_max =
+        std::min<double>(kMultipleMax, kChanceMax / (kFirstTolerance * ratios_[kFirstProbes - 1]));
     const simd::Kernels& kernels = simd::BestKernels();
     std::array<uint32_t, simd::kMultiplesAtOnce> passes;
-    for (uint32_t begin = 1; begin < kMultipleMax; begin += simd::kMultiplesAtOnce) {
+    for (uint32_t begin = 1; begin < multiple_max; begin += simd::kMultiplesAtOnce) {
       kernels.count_near_multiples(first_ratios.data(), kFirstProbes, kFirstTolerance, begin,
                                    passes.data());
       for (uint32_t i = 0; i < simd::kMultiplesAtOnce; ++i) {
@@ -142,6 +146,22 @@ double Cost(std::span<const double> magnitudes, double step) {
   return bits + Entropy(zeros) + Entropy(exponents);
 }
 
+// The step times the power of two that costs least, found by walking down and up from 2^0; 0 when
+// none costs less than plain components.
+double BestMultiple(std::span<const double> sample, double step) {
+  double best_cost = Cost(sample, step);
+  double best_step = step;
+  for (const double factor : {0.5, 2.0}) {
+    for (double next = best_step * factor;; next *= factor) {
+      const double cost = Cost(sample, next);
+      if (cost >= best_cost) break;
+      best_cost = cost;
+      best_step = next;
+    }
+  }
+  return best_cost < kPlainBits * static_cast<double>(sample.size()) ? best_step : 0;
+}
+
 }  // namespace
 
 unsigned CodedZeros(uint32_t number) {
@@ -153,22 +173,17 @@ bool FindPooled(std::span<const float> vector, VectorWords& result) {
   if (smallest.size() <= kProbeCount || smallest[0] < 0x1p-100) return false;
   const double found = StepSearch(smallest).Find();
   if (found == 0) return false;
-  std::vector<double> magnitudes;
-  for (const float x : vector) {
-    if (!std::isfinite(x)) return false;
-    if (x != 0) magnitudes.push_back(std::fabs(double{x}));
+  // Some components say how much the step is worth; they and the smallest say what it is exactly.
+  std::vector<double> sample;
+  const size_t stride = std::max<size_t>(1, vector.size() / kSampleCount);
+  for (size_t i = 0; i < vector.size(); i += stride) {
+    if (!std::isfinite(vector[i])) return false;
+    if (vector[i] != 0) sample.push_back(std::fabs(double{vector[i]}));
   }
-  std::sort(magnitudes.begin(), magnitudes.end());
-  const double step = Refine(magnitudes, found);
-  double best_cost = kPlainBits * static_cast<double>(magnitudes.size());
-  double best_step = 0;
-  for (int shift = -8; shift <= 12; ++shift) {
-    const double cost = Cost(magnitudes, std::ldexp(step, shift));
-    if (cost < best_cost) {
-      best_cost = cost;
-      best_step = std::ldexp(step, shift);
-    }
-  }
+  std::vector<double> ascending = smallest;
+  ascending.insert(ascending.end(), sample.begin(), sample.end());
+  std::sort(ascending.begin(), ascending.end());
+  const double best_step = BestMultiple(sample, Refine(ascending, found));
   if (best_step == 0) return false;
   result.recipe = {Word::kInteger, Arithmetic::kNudged, 0, best_step};
   result.words.resize(vector.size());

@@ -1,3 +1,4 @@
+// Learns the tables that rows share: a context per dimension, a code book per context.
 #include <algorithm>
 #include <bit>
 #include <cmath>

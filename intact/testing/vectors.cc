@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kBfloat16Bits = 8;
 constexpr int kFloat16Bits = 11;
-// Of the units that every vector of the same origin has far from its others.
+// Every so many dimensions one lies far from the others.
 constexpr size_t kOutlierPeriod = 200;
 
 // The sum in float32, one after the other, as a plain loop on a server has it.
@@ -171,33 +171,21 @@ std::vector<float> VectorSource::Fixed() {
   return vector;
 }
 
-std::vector<float> VectorSource::Next() {
+// 16-bit words and what a server made of them.
+std::vector<float> VectorSource::Normalised() {
   const double unit = 1 / std::sqrt(static_cast<double>(dimensions_));
   // Length before division: any, as of the sums that servers normalise.
-  const auto length = static_cast<float>(std::exp2(2 + 0.3 * Normal()));
-  std::vector<float> vector;
+  const double length = std::exp2(2 + 0.3 * Normal());
+  const bool is_float16 = origin_ == Origin::kFloat16OverNorm ||
+                          origin_ == Origin::kFloat16Scaled ||
+                          origin_ == Origin::kFloat16Renormalised;
+  std::vector<float> vector = Words(is_float16 ? kFloat16Bits : kBfloat16Bits, unit * length);
   switch (origin_) {
-    case Origin::kBfloat16:
-      return Words(kBfloat16Bits, 10 * unit);
-    case Origin::kFloat16:
-      return Words(kFloat16Bits, unit);
-    case Origin::kFloat16Subnormal:
-      return Words(kFloat16Bits, 0x1p-14);
-    case Origin::kFloat16OverNorm:
-    case Origin::kBfloat16OverNorm: {
-      const int bits = origin_ == Origin::kFloat16OverNorm ? kFloat16Bits : kBfloat16Bits;
-      vector = Words(bits, unit * length);
-      const auto norm = std::bit_cast<uint32_t>(NormOf(vector));
-      Divide(vector, std::bit_cast<float>(norm - 1 + static_cast<uint32_t>(random_() % 3)));
-      return vector;
-    }
     case Origin::kFloat16Scaled:
     case Origin::kBfloat16Scaled:
-      vector = Words(origin_ == Origin::kFloat16Scaled ? kFloat16Bits : kBfloat16Bits, length);
       Multiply(vector, 1 / NormOf(vector));
       return vector;
     case Origin::kBfloat16Averaged: {
-      vector = Words(kBfloat16Bits, length);
       const unsigned tokens =
           token_count_ != 0 ? token_count_ : 3 + 2 * static_cast<unsigned>(random_() % 63);
       Multiply(vector, 1 / static_cast<float>(tokens));
@@ -206,7 +194,6 @@ std::vector<float> VectorSource::Next() {
     }
     case Origin::kBfloat16TwoNorms:
     case Origin::kBfloat16NineDecimals:
-      vector = Words(kBfloat16Bits, unit * length);
       // The first norm is that of more dimensions than were kept.
       Divide(vector, NormOf(vector) * (1.2f + 0.1f * static_cast<float>(Normal())));
       Divide(vector, NormOf(vector));
@@ -214,20 +201,46 @@ std::vector<float> VectorSource::Next() {
       for (float& x : vector) x = static_cast<float>(std::nearbyint(x * 1e9) / 1e9);
       return vector;
     case Origin::kFloat16Renormalised: {
-      vector = Words(kFloat16Bits, unit * length);
       Divide(vector, NormOf(vector));
       double sum = 0;
       for (const float x : vector) sum += double{x} * x;
       for (float& x : vector) x = static_cast<float>(x / std::sqrt(sum));
       return vector;
     }
+    default: {
+      const auto norm = std::bit_cast<uint32_t>(NormOf(vector));
+      Divide(vector, std::bit_cast<float>(norm - 1 + static_cast<uint32_t>(random_() % 3)));
+      return vector;
+    }
+  }
+}
+
+std::vector<float> VectorSource::Next() {
+  const double unit = 1 / std::sqrt(static_cast<double>(dimensions_));
+  switch (origin_) {
+    case Origin::kBfloat16:
+      return Words(kBfloat16Bits, 10 * unit);
+    case Origin::kFloat16:
+      return Words(kFloat16Bits, unit);
+    case Origin::kFloat16Subnormal:
+      return Words(kFloat16Bits, 0x1p-14);
+    case Origin::kFloat16OverNorm:
+    case Origin::kBfloat16OverNorm:
+    case Origin::kFloat16Scaled:
+    case Origin::kBfloat16Scaled:
+    case Origin::kBfloat16Averaged:
+    case Origin::kBfloat16TwoNorms:
+    case Origin::kBfloat16NineDecimals:
+    case Origin::kFloat16Renormalised:
+      return Normalised();
     case Origin::kPooled:
       return Pooled();
-    case Origin::kFloat32:
-      vector.resize(dimensions_);
+    case Origin::kFloat32: {
+      std::vector<float> vector(dimensions_);
       for (float& x : vector) x = static_cast<float>(Normal());
       Divide(vector, NormOf(vector));
       return vector;
+    }
     case Origin::kFloat32Spread:
       return Spread();
     default:

@@ -74,6 +74,7 @@ class VectorSource {
  private:
   double Normal() { return normal_(random_); }
   std::vector<float> Words(int significant_bits, double deviation);
+  std::vector<float> Normalised();
   std::vector<float> Pooled();
   std::vector<float> Spread();
   float AnyOf(Origin origin);
