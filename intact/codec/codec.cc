@@ -36,11 +36,13 @@ Status ReadPayload(const VectorTables& tables, const VectorHeader& header,
   return base::Unsupported("unknown form of an encoded vector");
 }
 
-// A row from memory is read at two or three places at once, each in small steps: ask for all of it
-// first. A hint, which may name any address.
+// The front of a row, whose place in memory no processor foresees; behind that it sees the pattern.
 void Prefetch(base::ByteSpan bytes) {
   constexpr size_t kLine = 64;
-  for (size_t at = 0; at < bytes.size(); at += kLine) __builtin_prefetch(bytes.data() + at);
+  constexpr size_t kSizeMax = 1024;
+  for (size_t at = 0; at < std::min(bytes.size(), kSizeMax); at += kLine) {
+    __builtin_prefetch(bytes.data() + at);
+  }
 }
 
 size_t CountZeros(std::span<const float> vector) {

@@ -104,8 +104,6 @@ TEST(CodecSizes, NothingGrowsByMoreThanHalfAPercent) {
           EXPECT_LE(static_cast<double>(encoded.size()), 1.005 * 4 * static_cast<double>(d));
         }
       }
-      // A whole block has three bytes a row to hide.
-      if (d < 256) continue;
       for (const Goal goal : {Goal::kCompact, Goal::kFast}) {
         EXPECT_LE(PercentOf(VectorSource(origin, d, 25), d, 300, goal), 100.5)
             << OriginName(origin) << ", d=" << d;

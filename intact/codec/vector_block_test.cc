@@ -268,10 +268,31 @@ TEST(VectorBlock, AnyContentsAreRowsOrAnError) {
   }
 }
 
+TEST(VectorBlock, ARowRepeatsOnlyAnEarlierOne) {
+  const auto block_of = [](std::initializer_list<unsigned> sizes, size_t row_count) {
+    base::ByteWriter writer;
+    writer.Put(static_cast<uint8_t>(ElementType::kFloat32));
+    writer.PutVarint(1);
+    writer.PutVarint(row_count);
+    writer.PutVarint(0);
+    for (const unsigned size : sizes) writer.PutVarint(size);
+    writer.PutBytes(base::Bytes(5, std::byte{0}));  // 0.0, plain.
+    return Sealed(writer.bytes());
+  };
+  EXPECT_TRUE(VectorBlock::Open(block_of({5, 0, 0}, 2)).ok());
+  EXPECT_TRUE(VectorBlock::Open(block_of({5, 0, 0, 0, 1}, 3)).ok());
+  EXPECT_FALSE(VectorBlock::Open(block_of({0, 0, 5}, 2)).ok());
+  EXPECT_FALSE(VectorBlock::Open(block_of({0, 1, 5}, 2)).ok());
+  EXPECT_FALSE(VectorBlock::Open(block_of({5, 0, 1}, 2)).ok());
+  EXPECT_FALSE(VectorBlock::Open(block_of({5, 0, 7}, 2)).ok());
+  EXPECT_FALSE(VectorBlock::Open(block_of({5, 5}, 2)).ok());
+}
+
 TEST(VectorBlock, RefusesImpossibleHeaders) {
   struct Case {
     uint8_t element;
-    uint64_t dimensions, row_count, tables_size;
+    uint64_t dimensions, row_count;
+    uint64_t tables_field;  // Twice the size, and whether rows have one size.
     base::Code code;
     const char* message;
   };
@@ -280,17 +301,19 @@ TEST(VectorBlock, RefusesImpossibleHeaders) {
       {1, 65537, 0, 0, base::Code::kCorruption, "impossible header"},
       {1, uint64_t{1} << 63, 0, 0, base::Code::kCorruption, "impossible header"},
       {1, 4, 1025, 0, base::Code::kCorruption, "impossible header"},
-      {1, 4, 0, 1, base::Code::kCorruption, "impossible header"},
+      {1, 4, 0, 2, base::Code::kCorruption, "impossible header"},
+      {1, 4, 0, ~uint64_t{0}, base::Code::kCorruption, "impossible header"},
       {0, 4, 0, 0, base::Code::kUnsupported, "element type 0"},
       {6, 4, 0, 0, base::Code::kUnsupported, "element type 6"},
       {1, 4, 3, 0, base::Code::kCorruption, "do not fill it"},
+      {1, 4, 3, 1, base::Code::kCorruption, "do not fill it"},
   };
   for (const Case& c : kCases) {
     base::ByteWriter writer;
     writer.Put(c.element);
     writer.PutVarint(c.dimensions);
     writer.PutVarint(c.row_count);
-    writer.PutVarint(c.tables_size);
+    writer.PutVarint(c.tables_field);
     const auto block = VectorBlock::Open(Sealed(writer.bytes()));
     ASSERT_FALSE(block.ok());
     EXPECT_EQ(block.code(), c.code);
