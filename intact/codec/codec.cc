@@ -212,11 +212,16 @@ VectorEncoder::VectorEncoder(const VectorTables& tables)
     : state_(std::make_unique<State>(tables)) {}
 VectorEncoder::~VectorEncoder() = default;
 
-VectorKind VectorEncoder::Encode(std::span<const float> vector, Goal goal, base::Bytes& target) {
+VectorKind VectorEncoder::Encode(std::span<const float> vector, Goal goal, base::Bytes& target,
+                                 const VectorWords* words) {
   State& state = *state_;
   INTACT_CHECK(vector.size() == state.tables.dimensions());
   state.best.clear();
-  state.Analyse(vector, goal == Goal::kCompact);
+  if (words != nullptr) {
+    state.words = *words;
+  } else {
+    state.Analyse(vector, goal == Goal::kCompact);
+  }
   const Recipe found = state.words.recipe;
   // Exact 16-bit words are never beaten; what else was found must beat float32 words.
   state.Try(vector, [&](base::Bytes& bytes) { state.PutForm(vector, goal, bytes); });

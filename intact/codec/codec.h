@@ -57,8 +57,10 @@ class VectorEncoder {
   VectorEncoder(const VectorEncoder&) = delete;
   VectorEncoder& operator=(const VectorEncoder&) = delete;
 
-  // Appends the encoding of `vector` [d] to `target`, at most EncodedSizeMax(d) bytes.
-  VectorKind Encode(std::span<const float> vector, Goal goal, base::Bytes& target);
+  // Appends the encoding of `vector` [d] to `target`, at most EncodedSizeMax(d) bytes. `words` is
+  // what AnalyseVector made of it, for who has that already.
+  VectorKind Encode(std::span<const float> vector, Goal goal, base::Bytes& target,
+                    const VectorWords* words = nullptr);
   // Appends what completes `code` [d] to the vector, where code[i] was rounded from vector[i] /
   // scale; when the vector does not allow that, or is a sum that Encode(kCompact) makes smaller
   // even than that, as Encode(kCompact) would.

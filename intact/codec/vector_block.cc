@@ -25,17 +25,33 @@ constexpr unsigned kLowerBits = 29;
 // Tables from up to this many rows, evenly spread; looking at a row costs what encoding it costs.
 constexpr size_t kSampleMax = 256;
 
-VectorTables LearnTables(std::span<const float> vectors, size_t d, Goal goal) {
-  if (goal != Goal::kCompact) return VectorTables(d);
+struct Learned {
+  VectorTables tables;
+  // What the sampled rows are made of: row i * step for words[i].
+  std::vector<VectorWords> words;
+  size_t step = 1;
+
+  // Null for a row that is to be looked at by the encoder.
+  const VectorWords* WordsOf(size_t row) const {
+    if (words.empty() || row % step != 0) return nullptr;
+    const VectorWords& found = words[row / step];
+    return found.recipe.word == Word::kFloat32 ? nullptr : &found;
+  }
+};
+
+Learned LearnTables(std::span<const float> vectors, size_t d, Goal goal) {
+  if (goal != Goal::kCompact) return {VectorTables(d), {}};
   const size_t n = vectors.size() / d;
   const size_t step = (n + kSampleMax - 1) / kSampleMax;
   TableLearner learner(d);
-  VectorWords words;
+  std::vector<VectorWords> words;
   for (size_t row = 0; row < n; row += step) {
-    AnalyseVector(vectors.subspan(row * d, d), {.has_pooled_search = false}, words);
-    learner.Add(words);
+    words.emplace_back();
+    // Sums share no table.
+    AnalyseVector(vectors.subspan(row * d, d), {.has_pooled_search = false}, words.back());
+    learner.Add(words.back());
   }
-  return learner.Finish(n);
+  return {learner.Finish(n), std::move(words), step};
 }
 
 // The upper 35 bits of a float64 as the float32 that has sign, exponent and as much of the
@@ -136,7 +152,8 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
   std::vector<float> vectors(n * dimensions);
   const bool is_full_float64 = WidenElements(element, elements, vectors) != vectors.size();
   if (is_full_float64) SplitUpper(elements, vectors);
-  const VectorTables tables = LearnTables(vectors, dimensions, goal);
+  const Learned learned = LearnTables(vectors, dimensions, goal);
+  const VectorTables& tables = learned.tables;
   VectorEncoder encoder(tables);
   std::unordered_multimap<uint32_t, size_t> rows_by_crc;
   std::vector<VectorKind> kinds_of_rows;
@@ -157,7 +174,7 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
     if (is_full_float64) {
       kinds_of_rows.push_back(PutFloat64Row(bytes, upper, goal, encoder, rows));
     } else {
-      kinds_of_rows.push_back(encoder.Encode(upper, goal, rows));
+      kinds_of_rows.push_back(encoder.Encode(upper, goal, rows, learned.WordsOf(row)));
     }
     sizes.push_back({rows.size() - start, 0});
   }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 #include "intact/codec/round_trip_test.h"
@@ -48,15 +49,62 @@ TEST(VectorDelta, RoundTripsAnyVectorAgainstAnyOther) {
   }
 }
 
-TEST(VectorDelta, OfNearVectorsIsSmall) {
-  constexpr size_t kDimensions = 1024;
+// A unit vector of float32 at this cosine to another.
+std::vector<float> NearVector(std::span<const float> vector, double cosine) {
   std::mt19937_64 random(3);
   std::normal_distribution<double> normal;
+  const double unit = 1 / std::sqrt(static_cast<double>(vector.size()));
+  std::vector<float> near;
+  for (const float x : vector) {
+    const double far = std::sqrt(1 - cosine * cosine) * unit * normal(random);
+    near.push_back(static_cast<float>(cosine * x + far));
+  }
+  return near;
+}
+
+TEST(VectorDelta, IsTheSmallerTheNearerTheBase) {
+  constexpr size_t kDimensions = 1024;
   const std::vector<float> base_vector = VectorSource(Origin::kFloat32, kDimensions, 3).Next();
-  std::vector<float> near = base_vector;
-  for (float& x : near) x += static_cast<float>(0.001 * normal(random) / 32);
-  EXPECT_LT(ExpectDelta(near, base_vector), 3 * kDimensions);
+  const VectorTables tables(kDimensions);
+  VectorEncoder encoder(tables);
+  // At least so much of the compact form is saved, in percent.
+  struct Case {
+    double cosine;
+    double saved_percent;
+  };
+  for (const Case c : {Case{0.9, 0.5}, Case{0.99, 5}, Case{0.999, 11}}) {
+    const std::vector<float> near = NearVector(base_vector, c.cosine);
+    base::Bytes compact;
+    ExpectRoundTrip(encoder, tables, near, Goal::kCompact, compact);
+    EXPECT_LT(static_cast<double>(ExpectDelta(near, base_vector)),
+              (1 - c.saved_percent / 100) * static_cast<double>(compact.size()))
+        << c.cosine;
+  }
   EXPECT_LT(ExpectDelta(base_vector, base_vector), kDimensions / 4 + 200);
+}
+
+TEST(VectorDelta, ChainsUpToTheirLimit) {
+  std::vector<std::vector<float>> versions = {VectorSource(Origin::kFloat16, 100, 3).Next()};
+  std::vector<base::Bytes> chain;
+  for (unsigned depth = 0; depth < kDeltaDepthMax; ++depth) {
+    versions.push_back(NearVector(versions.back(), 0.99));
+    base::Bytes delta;
+    ASSERT_TRUE(EncodeDelta(versions[depth + 1], versions[depth], depth, kAnySize, delta));
+    EXPECT_EQ(ParseDelta(delta)->depth, depth + 1);
+    chain.push_back(delta);
+  }
+  std::vector<float> vector = versions[0];
+  for (size_t i = 0; i < chain.size(); ++i) {
+    std::vector<float> next(100);
+    ASSERT_TRUE(DecodeDelta(chain[i], vector, next).ok());
+    ASSERT_TRUE(HaveSameBits(next, versions[i + 1]));
+    // No link but the next one fits.
+    if (i + 1 < chain.size()) {
+      std::vector<float> other(100);
+      EXPECT_EQ(DecodeDelta(chain[i + 1], vector, other).code(), base::Code::kInvalidArgument);
+    }
+    vector = next;
+  }
 }
 
 TEST(VectorDelta, IsRefusedWhereItDoesNotPay) {

@@ -110,21 +110,40 @@ namespace {
 // Of 16-bit words, whose values are in `target`; `residuals` are what follows the words.
 Status ReadPlainResiduals(const Recipe& recipe, base::ByteSpan residuals, std::span<float> target) {
   const size_t d = target.size();
-  size_t listed = (2 * d + 7) / 8;
-  BitCursor cursor(residuals.first(std::min(listed, residuals.size())));
-  for (size_t i = 0; i < d; ++i) {
-    const uint32_t residual = cursor.Take(2);
-    uint32_t bits;
-    if (residual != kListedResidual) {
-      bits = ResidualBits(recipe, target[i], static_cast<int>(residual) - 1);
+  const size_t map_size = (2 * d + 7) / 8;
+  if (residuals.size() < map_size) return WrongSize(residuals.size(), map_size);
+  const unsigned used = 2 * d % 8;
+  if (used != 0 && static_cast<unsigned>(residuals[map_size - 1]) >> used != 0) {
+    return base::Corruption("an encoded vector's padding is not zero");
+  }
+  constexpr size_t kTile = 256;
+  std::array<uint32_t, kTile> numbers{};
+  size_t listed = map_size;
+  for (size_t begin = 0; begin < d; begin += kTile) {
+    const std::span<float> tile = target.subspan(begin, std::min(kTile, d - begin));
+    simd::BestKernels().unpack_bits(residuals.data() + begin / 4, 2, numbers.data(), tile.size());
+    uint32_t has_listed = 0;
+    for (const uint32_t number : numbers) has_listed |= number == kListedResidual ? 1 : 0;
+    if (recipe.arithmetic == Arithmetic::kNudged) {
+      for (size_t i = 0; i < tile.size(); ++i) {
+        numbers[i] = NudgedBits(recipe.scale, tile[i], static_cast<int>(numbers[i]) - 1);
+      }
     } else {
+      for (size_t i = 0; i < tile.size(); ++i) {
+        numbers[i] = ResidualBits(recipe, tile[i], static_cast<int>(numbers[i]) - 1);
+      }
+    }
+    std::memcpy(tile.data(), numbers.data(), tile.size_bytes());
+    if (has_listed == 0) continue;
+    for (size_t i = 0; i < tile.size(); ++i) {
+      const size_t bit = 2 * (begin + i);
+      const unsigned number = static_cast<unsigned>(residuals[bit / 8]) >> (bit % 8) & 3;
+      if (number != kListedResidual) continue;
       if (listed + 4 > residuals.size()) return WrongSize(residuals.size(), listed + 4);
-      bits = base::Load<uint32_t>(residuals.data() + listed);
+      std::memcpy(&tile[i], residuals.data() + listed, 4);
       listed += 4;
     }
-    std::memcpy(&target[i], &bits, sizeof(bits));
   }
-  if (!cursor.IsPaddedWithZeros()) return base::Corruption("residuals end too early or in a bit");
   return listed == residuals.size() ? base::Ok() : WrongSize(residuals.size(), listed);
 }
 

@@ -379,7 +379,7 @@ uint32_t ResidualBits(const Recipe& recipe, float word, int residual) {
   constexpr double kUlpsFrom = 0x1p-6;
   const double value = word * recipe.scale;
   if (recipe.arithmetic == Arithmetic::kNudged || std::fabs(value) >= kUlpsFrom) {
-    return Bits(static_cast<float>(value)) + static_cast<uint32_t>(residual);
+    return NudgedBits(recipe.scale, word, residual);
   }
   return Bits(static_cast<float>((std::nearbyint(value * 1e9) + residual) / 1e9));
 }

@@ -6,6 +6,7 @@
 // by a scale, averaged over tokens, rounded twice, or printed with nine decimals.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -64,6 +65,11 @@ void ApplyArithmetic(const Recipe& recipe, std::span<float> components);
 
 // The same for kNudged and kDecimal: the bits of the component of `word` with `residual`.
 uint32_t ResidualBits(const Recipe& recipe, float word, int residual);
+// For kNudged alone; in the header so that loops over it are vectorised.
+inline uint32_t NudgedBits(double scale, float word, int residual) {
+  return std::bit_cast<uint32_t>(static_cast<float>(word * scale)) +
+         static_cast<uint32_t>(residual);
+}
 
 // Fills `result.residuals` for its recipe (kNudged or kDecimal) and words; returns how many
 // components are patched.

@@ -27,7 +27,7 @@ std::string MeaningOf(const codec::Recipe& recipe) {
   if (recipe.word == Word::kInteger) {
     return "whole multiples of one step a row, as the mean of some 16-bit vectors gives them";
   }
-  const std::string word = recipe.word == Word::kBfloat16 ? "bfloat16 numbers" : "float16 numbers";
+  std::string word = recipe.word == Word::kBfloat16 ? "bfloat16 numbers" : "float16 numbers";
   switch (recipe.arithmetic) {
     case Arithmetic::kNone:
       return word + " as they are, widened to float32";

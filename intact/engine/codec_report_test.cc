@@ -40,7 +40,7 @@ TEST(CodecReport, FindsWhatTheRulesMade) {
     const char* kind;
     double compact_percent_max;
     double fast_percent_max;
-  } kCases[] = {
+  } cases[] = {
       {"float16-norm", "float16 / scale", 43.5, 51.5},
       {"bfloat16-norm", "bfloat16 / scale", 34.5, 51.5},
       {"float16", "float16", 43.5, 51.5},
@@ -48,7 +48,7 @@ TEST(CodecReport, FindsWhatTheRulesMade) {
       {"float32", "float32", 83.8, 88.5},
       {"sums", "sum of 16-bit numbers", 65, 88.5},
   };
-  for (const auto& row : kCases) {
+  for (const auto& row : cases) {
     const CodecReport report = Bench(Make(std::string(row.rule) + ":512:64"));
     EXPECT_TRUE(report.is_exact) << row.rule;
     ASSERT_FALSE(report.kinds.empty());
@@ -217,14 +217,14 @@ TEST(ReadVectorSet, TakesAsManyRowsAsAsked) {
   const struct {
     VectorSetOptions options;
     uint64_t rows;
-  } kCases[] = {{{}, 2000},
-                {{.rows_max = 2000}, 2000},
-                {{.rows_max = 1500}, 1500},
-                {{.rows_max = 1}, 1},
-                {{.bytes_max = 320}, 10},
-                {{.bytes_max = 1}, 1},
-                {{.bytes_max = 320, .rows_min = 17}, 17}};
-  for (const auto& row : kCases) {
+  } cases[] = {{{}, 2000},
+               {{.rows_max = 2000}, 2000},
+               {{.rows_max = 1500}, 1500},
+               {{.rows_max = 1}, 1},
+               {{.bytes_max = 320}, 10},
+               {{.bytes_max = 1}, 1},
+               {{.bytes_max = 320, .rows_min = 17}, 17}};
+  for (const auto& row : cases) {
     const auto set = ReadVectorSet(path, row.options);
     ASSERT_TRUE(set.ok()) << set.status().message();
     EXPECT_EQ(set->rows, row.rows);
