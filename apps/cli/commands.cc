@@ -338,7 +338,10 @@ constexpr std::string_view kImportDescription =
     "must have the same dimensions, the same element "
     "type, and ids all or none; so must a collection that exists.\n\n"
     "Rows are committed in batches. Ctrl-C finishes the batch at hand and keeps it; after that, or "
-    "after a crash, the same command goes on from there.";
+    "after a crash, the same command goes on from there; not so with --append, which cannot tell "
+    "rows that are in from new ones. A FILE that another program cuts while it is read ends the "
+    "import; what was committed stays. Replaced records stay in the store, unseen, and are counted "
+    "by stats.";
 
 constexpr std::string_view kExportDescription =
     "Writes all records of the collection at --store to OUT, in the order in which their ids first "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "intact/codec/rounding.h"
 #include "intact/codec/vector_forms.h"
 
 namespace intact::codec {
@@ -214,6 +215,7 @@ VectorEncoder::~VectorEncoder() = default;
 
 VectorKind VectorEncoder::Encode(std::span<const float> vector, Goal goal, base::Bytes& target,
                                  const VectorWords* words) {
+  const RoundToNearest rounding;
   State& state = *state_;
   INTACT_CHECK(vector.size() == state.tables.dimensions());
   state.best.clear();
@@ -245,6 +247,7 @@ VectorKind VectorEncoder::Encode(std::span<const float> vector, Goal goal, base:
 VectorKind VectorEncoder::EncodeCompletion(std::span<const float> vector,
                                            std::span<const int8_t> code, float scale,
                                            base::Bytes& target) {
+  const RoundToNearest rounding;
   State& state = *state_;
   INTACT_CHECK(vector.size() == state.tables.dimensions() && code.size() == vector.size());
   state.best.clear();
@@ -277,6 +280,7 @@ VectorKind VectorEncoder::EncodeCompletion(std::span<const float> vector,
 }
 
 Status DecodeVector(const VectorTables& tables, base::ByteSpan encoded, std::span<float> target) {
+  const RoundToNearest rounding;
   Prefetch(encoded);
   INTACT_ASSIGN_OR_RETURN(const VectorHeader header, ParseHeader(encoded));
   INTACT_CHECK(target.size() == tables.dimensions());
@@ -285,6 +289,7 @@ Status DecodeVector(const VectorTables& tables, base::ByteSpan encoded, std::spa
 
 Status DecodeVectors(const VectorTables& tables, std::span<const base::ByteSpan> encoded,
                      std::span<float> target) {
+  const RoundToNearest rounding;
   const size_t d = tables.dimensions();
   INTACT_CHECK(target.size() == encoded.size() * d);
   std::array<VectorHeader, kRowsAtOnce> headers;
@@ -312,6 +317,7 @@ Status DecodeVectors(const VectorTables& tables, std::span<const base::ByteSpan>
 
 Status DecodeCompletion(const VectorTables& tables, base::ByteSpan encoded,
                         std::span<const int8_t> code, float scale, std::span<float> target) {
+  const RoundToNearest rounding;
   INTACT_ASSIGN_OR_RETURN(const VectorHeader header, ParseHeader(encoded));
   INTACT_CHECK(target.size() == tables.dimensions());
   if (header.form == Form::kCompletion) return ReadCompletion(header, code, scale, target);

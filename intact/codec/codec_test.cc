@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cfenv>
 #include <cmath>
 #include <random>
 
@@ -291,6 +292,29 @@ TEST(Codec, AppendsToWhatTheTargetHolds) {
   encoder.Encode(vector, Goal::kCompact, appended);
   EXPECT_EQ(base::Bytes(appended.begin(), appended.begin() + 3), base::Bytes(3, std::byte{7}));
   EXPECT_EQ(base::Bytes(appended.begin() + 3, appended.end()), alone);
+}
+
+TEST(Codec, DoesNotDependOnTheRoundingModeOfTheCaller) {
+  const VectorTables tables(256);
+  for (const testing::Origin origin :
+       {testing::Origin::kFloat32, testing::Origin::kFloat16OverNorm, testing::Origin::kPooled}) {
+    const std::vector<float> vector = testing::VectorSource(origin, 256, 3).Next();
+    for (const Goal goal : {Goal::kCompact, Goal::kFast}) {
+      base::Bytes expected;
+      VectorEncoder(tables).Encode(vector, goal, expected);
+      for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+        std::fesetround(mode);
+        base::Bytes encoded;
+        VectorEncoder(tables).Encode(vector, goal, encoded);
+        std::vector<float> decoded(256);
+        const bool is_ok = DecodeVector(tables, encoded, decoded).ok();
+        EXPECT_EQ(std::fegetround(), mode);
+        std::fesetround(FE_TONEAREST);
+        EXPECT_EQ(encoded, expected);
+        EXPECT_TRUE(is_ok && decoded == vector);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "intact/codec/bit_stream.h"
 #include "intact/codec/elements.h"
+#include "intact/codec/rounding.h"
 #include "intact/simd/simd.h"
 
 namespace intact::codec {
@@ -40,6 +41,7 @@ struct Learned {
 };
 
 Learned LearnTables(std::span<const float> vectors, size_t d, Goal goal) {
+  const RoundToNearest rounding;
   if (goal != Goal::kCompact) return {VectorTables(d), {}};
   const size_t n = vectors.size() / d;
   const size_t step = (n + kSampleMax - 1) / kSampleMax;

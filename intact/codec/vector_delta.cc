@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "intact/codec/bit_stream.h"
+#include "intact/codec/rounding.h"
 #include "intact/codec/vector_forms.h"
 
 namespace intact::codec {
@@ -163,6 +164,7 @@ void PutDigest(const base::Digest& digest, base::Bytes& target) {
 
 bool EncodeDelta(std::span<const float> vector, std::span<const float> base, unsigned base_depth,
                  size_t size_max, base::Bytes& target) {
+  const RoundToNearest rounding;
   INTACT_CHECK(vector.size() == base.size());
   if (base_depth >= kDeltaDepthMax) return false;
   VectorWords words;
@@ -204,6 +206,7 @@ Result<DeltaHeader> ParseDelta(base::ByteSpan encoded) {
 }
 
 Status DecodeDelta(base::ByteSpan encoded, std::span<const float> base, std::span<float> target) {
+  const RoundToNearest rounding;
   INTACT_ASSIGN_OR_RETURN(const DeltaHeader delta, ParseDelta(encoded));
   if (base.size() != target.size() || DigestOfVector(base) != delta.base) {
     return base::InvalidArgument("this is not the base of the difference, whose digest is " +

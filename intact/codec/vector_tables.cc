@@ -85,7 +85,12 @@ CodeBook GaussianBook(int quarter) {
 }
 
 int UnitQuarter(size_t dimensions) {
-  return static_cast<int>(std::nearbyint(-2 * std::log2(static_cast<double>(dimensions))));
+  // -2 * log2(d), rounded: -n for the least n with d^4 < 2^(2n + 1), in whole numbers.
+  const uint64_t square = uint64_t{dimensions} * dimensions;
+  if (square >> 32 != 0) return -32;  // 65,536, whose fourth power does not fit.
+  int n = 0;
+  while (n < 32 && square * square >> (2 * n + 1) != 0) ++n;
+  return -n;
 }
 
 const std::array<ResidualCode, kSpreadCount>& ResidualCodes() {

@@ -397,7 +397,7 @@ size_t FillResiduals(std::span<const float> vector, VectorWords& result) {
         std::nearbyint(vector[i] * 1e9) - std::nearbyint(word * result.recipe.scale * 1e9);
     int8_t found = kPatched;
     for (const double residual : {ulps, decimals}) {
-      if (std::fabs(residual) > 127) continue;
+      if (!(std::fabs(residual) <= 127)) continue;  // Nor NaN.
       if (ResidualBits(result.recipe, word, static_cast<int>(residual)) == bits) {
         found = static_cast<int8_t>(residual);
         break;

@@ -141,6 +141,7 @@ class ImportRun {
       at_.bytes_done += rows.elements.size();
       if (progress_) progress_(at_);
       unreleased += rows.elements.size();
+      for (const std::string& text : rows.metadata) unreleased += text.size();
       if (unreleased >= kReleaseSize) {
         file.mapping->Release(0, file.mapping->bytes().size());
         unreleased = 0;
@@ -151,8 +152,11 @@ class ImportRun {
   // An input that cannot be read on: the rows before it are kept.
   base::Status Failed(const base::Status& status) {
     INTACT_RETURN_IF_ERROR(writer_->Commit());
-    return base::Status(status.code(), status.message() + "; the first " +
-                                           std::to_string(at_.rows_done) + " rows were imported");
+    return base::Status(
+        status.code(),
+        status.message() + (at_.rows_done == 0 ? std::string("; no row was imported")
+                                               : "; the first " + std::to_string(at_.rows_done) +
+                                                     " rows were imported"));
   }
 
   size_t ReadCount() const {
@@ -286,6 +290,29 @@ base::Result<ExportReport> ExportToSink(const ExportOptions& options,
   return ExportView(*view, options, sink, progress);
 }
 
+namespace {
+
+// Where to write: the file itself, or what it links to. Nothing but a regular file is replaced.
+base::Result<std::string> OutputPath(const ExportOptions& options) {
+  auto found = os::StatPath(options.file);
+  if (!found.ok()) return options.file;
+  if (!options.overwrite) {
+    return base::InvalidArgument(options.file + " exists: name another file or say --force");
+  }
+  std::string path = options.file;
+  if (found->kind == os::EntryKind::kLink) {
+    INTACT_ASSIGN_OR_RETURN(path, os::CanonicalPath(options.file));
+    found = os::StatPath(path);
+    if (!found.ok()) return found.status();
+  }
+  if (found->kind == os::EntryKind::kFile) return path;
+  const bool is_folder = found->kind == os::EntryKind::kDirectory;
+  return base::InvalidArgument(options.file + (is_folder ? " is a folder" : " is no regular file") +
+                               ": name a file, or - with --format for the standard output");
+}
+
+}  // namespace
+
 base::Result<ExportReport> ExportFile(const ExportOptions& options, const TransferSink& progress) {
   ExportOptions known = options;
   if (!known.kind) known.kind = format::DetectVectorFile(options.file, {});
@@ -294,27 +321,22 @@ base::Result<ExportReport> ExportFile(const ExportOptions& options, const Transf
                                  " names no kind of file: end it in .npy, .f32, .jsonl or .arrow, "
                                  "or say --format");
   }
-  if (const auto found = os::StatPath(options.file); found.ok() && !options.overwrite) {
-    return base::InvalidArgument(options.file + " exists: name another file or say --force");
-  } else if (found.ok() && found->kind == os::EntryKind::kDirectory) {
-    return base::InvalidArgument(options.file + " is a folder");
-  }
+  INTACT_ASSIGN_OR_RETURN(const std::string out, OutputPath(options));
   INTACT_ASSIGN_OR_RETURN(const auto view,
                           CollectionView::Open(os::RealFileSystem(), options.store));
   os::FileSystem& files = os::RealFileSystem();
-  const std::string partial = options.file + std::string(kPartialEnding);
-  if (const base::Status removed = files.Remove(partial);
-      !removed.ok() && removed.code() != base::Code::kNotFound) {
-    return removed;
-  }
+  // Of this export alone: another one to the same file must not write into it.
+  const std::string partial = out + std::string(kPartialEnding) + "-" +
+                              std::to_string(os::ProcessId()) + "-" +
+                              std::to_string(os::RealClock().monotonic_ns());
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<os::File> opened, files.OpenForWrite(partial));
   SequentialFile target(std::move(opened));
   auto report = ExportView(
       *view, known, [&](base::ByteSpan bytes) { return target.Append(bytes); }, progress);
   base::Status status = report.ok() ? target.Finish() : report.status();
   if (status.ok()) status = os::ShareFile(partial);
-  if (status.ok()) status = files.Rename(partial, options.file);
-  if (status.ok()) status = files.SyncDirectory(os::ParentPath(options.file));
+  if (status.ok()) status = files.Rename(partial, out);
+  if (status.ok()) status = files.SyncDirectory(os::ParentPath(out));
   if (status.ok()) return report;
   static_cast<void>(files.Remove(partial).ok());
   return status;

@@ -67,6 +67,7 @@ void AppendFloat(T value, std::string& out) {
     out += value < 0 ? "\"-Infinity\"" : "\"Infinity\"";
   } else {
     AppendNumber(value, out);
+    if (value == 0 && std::signbit(value)) out += ".0";  // -0 is a whole number to some readers.
   }
 }
 

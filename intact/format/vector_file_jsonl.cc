@@ -427,6 +427,8 @@ class JsonLinesWriter : public CheckedWriter {
       INTACT_DCHECK(result.ec == std::errc());
       text_ += separator;
       text_.append(number.data(), result.ptr);
+      // Read as a whole number, -0 would lose its sign.
+      if (std::string_view(number.data(), result.ptr) == "-0") text_ += ".0";
       separator = ',';
     }
     text_ += ']';

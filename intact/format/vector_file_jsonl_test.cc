@@ -168,7 +168,7 @@ TEST(JsonLines, RoundsEachNumberOnce) {
 }
 
 TEST(JsonLines, WritesTheShortestTextAndNaNsAsBase64) {
-  EXPECT_EQ(Write({0.1f, -0.0f, 3, 1e20f}), "{\"vector\":[0.1,-0,3,1e+20]}\n");
+  EXPECT_EQ(Write({0.1f, -0.0f, 3, 1e20f}), "{\"vector\":[0.1,-0.0,3,1e+20]}\n");
   EXPECT_EQ(Write({1, std::numeric_limits<float>::infinity()}),
             "{\"vector_base64\":\"AACAPwAAgH8=\"}\n");
   const float quiet = std::bit_cast<float>(0x7fc12345u);

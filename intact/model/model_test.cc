@@ -135,7 +135,7 @@ std::unordered_map<uint32_t, uint16_t> HalfByBits() {
   std::iota(halves.begin(), halves.end(), uint16_t{0});
   std::vector<float> floats(halves.size());
   simd::BestKernels().widen_f16(reinterpret_cast<const std::byte*>(halves.data()), floats.data(),
-                                 halves.size());
+                                halves.size());
   std::unordered_map<uint32_t, uint16_t> half_by_bits;
   for (size_t i = 0; i < halves.size(); ++i) {
     half_by_bits.emplace(std::bit_cast<uint32_t>(floats[i]), halves[i]);

@@ -85,4 +85,6 @@ const std::atomic<bool>& InstallInterruptFlag() {
   return interrupted;
 }
 
+uint64_t ProcessId() { return static_cast<uint64_t>(getpid()); }
+
 }  // namespace intact::os

@@ -39,4 +39,7 @@ int TerminalWidth(int descriptor, int otherwise);
 // with status 130; makes SIGPIPE an error of the write. Call once, from main.
 const std::atomic<bool>& InstallInterruptFlag();
 
+// The id of this process: no other on the machine has it while this one runs.
+uint64_t ProcessId();
+
 }  // namespace intact::os

@@ -332,6 +332,20 @@ class Mistakes(Collections):
         self.assertEqual(stat.S_IMODE(target.stat().st_mode), 0o666 & ~mask)
         self.assertEqual([path.name for path in self.tree.iterdir() if "partial" in path.name], [])
 
+    def test_a_link_is_followed_and_what_is_no_file_is_not_replaced(self):
+        file = self.write("in.npy", npy("<f4", 5, 2, self.random_floats(5, 2)))
+        self.take_in(file)
+        target = self.write("target.npy", b"old")
+        link = self.tree / "link.npy"
+        link.symlink_to(target)
+        self.run_intact("export", link, "--store", self.store, "--force")
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(target.read_bytes(), file.read_bytes())
+        fifo = self.tree / "fifo.npy"
+        os.mkfifo(fifo)
+        self.expect(4, ["is no regular file"], "export", fifo, "--store", self.store, "--force")
+        self.assertTrue(stat.S_ISFIFO(fifo.stat().st_mode))
+
     def test_damage_is_named_and_gives_no_file(self):
         self.take_in(self.write("a__64__500.f32", self.random_floats(500, 64)))
         segment = next(path for path in self.store.iterdir() if path.name.startswith("seg-"))
