@@ -179,6 +179,8 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
       kinds_of_rows.push_back(encoder.Encode(upper, goal, rows, learned.WordsOf(row)));
     }
     sizes.push_back({rows.size() - start, 0});
+    // Rows are about as long as the first; growing step by step would copy them over and over.
+    if (row == 0) rows.reserve(n * (rows.size() + rows.size() / 32));
   }
   if (kinds != nullptr) kinds->insert(kinds->end(), kinds_of_rows.begin(), kinds_of_rows.end());
   base::ByteWriter writer;
@@ -198,12 +200,13 @@ void EncodeVectorBlock(ElementType element, size_t dimensions, base::ByteSpan el
     writer.PutVarint(sizes[row].size);
     if (sizes[row].size == 0) writer.PutVarint(sizes[row].repeated);
   }
-  writer.PutBytes(rows);
   base::ByteWriter prefix;
-  prefix.PutVarint(writer.size());
-  prefix.Put(base::Crc32c(writer.bytes()));
-  target.insert(target.end(), prefix.bytes().begin(), prefix.bytes().end());
-  target.insert(target.end(), writer.bytes().begin(), writer.bytes().end());
+  prefix.PutVarint(writer.size() + rows.size());
+  prefix.Put(base::Crc32c(rows, base::Crc32c(writer.bytes())));
+  target.reserve(target.size() + prefix.size() + writer.size() + rows.size());
+  for (const base::ByteSpan part : {prefix.bytes(), writer.bytes(), base::ByteSpan(rows)}) {
+    target.insert(target.end(), part.begin(), part.end());
+  }
 }
 
 Result<VectorBlock> VectorBlock::Open(base::ByteSpan bytes) {

@@ -70,6 +70,7 @@ void TableLearner::Add(const VectorWords& words) {
   std::unique_ptr<Sample>& sample = samples_[static_cast<size_t>(words.recipe.word)];
   if (sample == nullptr) sample = std::make_unique<Sample>();
   if (sample->row_count == kRowCountMax) return;
+  if (sample->row_count == 0) sample->symbols.reserve(256 * dimensions_);
   ++sample->row_count;
   for (const uint32_t word : words.words) {
     sample->symbols.push_back(static_cast<uint16_t>(SymbolOf(word >> kHeadShift)));
