@@ -48,9 +48,8 @@ void Prefetch(base::ByteSpan bytes) {
 
 size_t CountZeros(std::span<const float> vector) {
   size_t count = 0;
-  const auto* source = reinterpret_cast<const std::byte*>(vector.data());
   for (size_t i = 0; i < vector.size(); ++i) {
-    count += base::Load<uint32_t>(source + 4 * i) == 0 ? 1 : 0;
+    count += BitsAt(vector, i) == 0 ? 1 : 0;
   }
   return count;
 }
@@ -172,13 +171,6 @@ struct VectorEncoder::State {
     return *kind;
   }
 
-  void TakeAsFloat32(std::span<const float> vector) {
-    words.recipe = {};
-    words.residuals.clear();
-    words.words.resize(vector.size());
-    if (!vector.empty()) std::memcpy(words.words.data(), vector.data(), vector.size_bytes());
-  }
-
   void Analyse(std::span<const float> vector, bool has_sums) {
     const bool wants_sums = has_sums && WantsPooledSearch();
     AnalyseVector(vector, {.has_pooled_search = wants_sums}, words);
@@ -230,14 +222,14 @@ VectorKind VectorEncoder::Encode(std::span<const float> vector, Goal goal, base:
   const bool is_settled = found.word != Word::kFloat32 && found.word != Word::kInteger &&
                           !HasResiduals(found.arithmetic) && !state.best.empty();
   if (!is_settled && found.word != Word::kFloat32) {
-    state.TakeAsFloat32(vector);
+    TakeFloat32(vector, state.words);
     state.Try(vector, [&](base::Bytes& bytes) { state.PutForm(vector, goal, bytes); });
   }
   if (CountZeros(vector) * 8 > vector.size()) {
     state.Try(vector, [&](base::Bytes& bytes) { PutSparse(vector, bytes); });
   }
   if (state.best.empty() || state.best.size() >= EncodedSizeMax(vector.size())) {
-    state.TakeAsFloat32(vector);
+    TakeFloat32(vector, state.words);
     state.best.clear();
     PutPlain(vector, state.words, state.best);
   }
@@ -255,7 +247,7 @@ VectorKind VectorEncoder::EncodeCompletion(std::span<const float> vector,
   const bool is_sum = state.words.recipe.word == Word::kInteger;
   if (is_sum) {
     state.Try(vector, [&](base::Bytes& bytes) { state.PutCompactForm(vector, bytes); });
-    state.TakeAsFloat32(vector);
+    TakeFloat32(vector, state.words);
   }
   state.other.clear();
   if (PutCompletion(vector, state.words, code, scale, state.other)) {

@@ -25,10 +25,6 @@ template <size_t R>
 constexpr size_t kTile = R == 1 ? 80 : 240;
 static_assert(kTile<1> <= simd::kPrefixStride && kTile<4> <= simd::kPrefixStride);
 
-uint32_t BitsAt(std::span<const float> vector, size_t i) {
-  return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
-}
-
 void PutCode(BitWriter& bits, Code code) { bits.Put(code.bits, code.length); }
 
 // The symbol of a head, the escape when it has no code.

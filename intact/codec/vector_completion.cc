@@ -79,13 +79,6 @@ bool MakeCells(const Recipe& recipe, float scale, Cells& cells) {
   return true;
 }
 
-template <typename T>
-void Append(base::Bytes& target, T value) {
-  const size_t at = target.size();
-  target.resize(at + sizeof(T));
-  base::Store(target.data() + at, value);
-}
-
 }  // namespace
 
 bool PutCompletion(std::span<const float> vector, const VectorWords& words,

@@ -169,11 +169,7 @@ bool EncodeDelta(std::span<const float> vector, std::span<const float> base, uns
   if (base_depth >= kDeltaDepthMax) return false;
   VectorWords words;
   AnalyseVector(vector, {.has_pooled_search = false}, words);
-  if (!TakesDelta(words.recipe)) {
-    words.recipe = {};
-    words.residuals.clear();
-    std::memcpy(words.words.data(), vector.data(), vector.size_bytes());
-  }
+  if (!TakesDelta(words.recipe)) TakeFloat32(vector, words);
   const size_t start = target.size();
   target.push_back(kDeltaKind);
   target.push_back(static_cast<std::byte>(base_depth + 1));

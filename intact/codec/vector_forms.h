@@ -14,6 +14,13 @@
 
 namespace intact::codec {
 
+template <typename T>
+void Append(base::Bytes& target, T value) {
+  const size_t at = target.size();
+  target.resize(at + sizeof(T));
+  base::Store(target.data() + at, value);
+}
+
 // Kinds that are no word and arithmetic.
 inline constexpr std::byte kSparseKind{5};
 inline constexpr std::byte kDeltaKind{7};

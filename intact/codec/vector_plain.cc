@@ -14,17 +14,6 @@ namespace {
 
 using base::Status;
 
-uint32_t BitsAt(std::span<const float> vector, size_t i) {
-  return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
-}
-
-template <typename T>
-void Append(base::Bytes& target, T value) {
-  const size_t at = target.size();
-  target.resize(at + sizeof(T));
-  base::Store(target.data() + at, value);
-}
-
 Status WrongSize(size_t found, size_t expected) {
   return base::Corruption("an encoded vector has " + std::to_string(found) +
                           " bytes behind its header, expected " + std::to_string(expected));

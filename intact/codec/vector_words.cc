@@ -25,9 +25,8 @@ void TakeBits(std::span<const float> vector, VectorWords& result) {
 // `vector` as words without arithmetic; false when a component has too many bits.
 bool ExactWords(std::span<const float> vector, Word word, VectorWords& result) {
   const uint32_t below = word == Word::kBfloat16 ? 0xffff : 0x1fff;
-  const auto* source = reinterpret_cast<const std::byte*>(vector.data());
   for (size_t i = 0; i < vector.size(); ++i) {
-    if ((base::Load<uint32_t>(source + 4 * i) & below) != 0) return false;
+    if ((BitsAt(vector, i) & below) != 0) return false;
   }
   TakeBits(vector, result);
   result.recipe = {word, Arithmetic::kNone, 0, 1};
@@ -317,27 +316,10 @@ bool FindLattice(std::span<const float> vector, VectorWords& result) {
 
 }  // namespace
 
-int32_t ExactFloat16(uint32_t bits) {
-  const uint32_t sign = (bits >> 16) & 0x8000u;
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude == 0) return static_cast<int32_t>(sign);
-  const uint32_t mantissa = magnitude & 0x7fffffu;
-  const int exponent = static_cast<int>(magnitude >> 23) - 127;
-  if (exponent == 128) {
-    // Infinity, or a NaN whose payload lies in the upper ten bits.
-    if ((mantissa & 0x1fffu) != 0) return -1;
-    return static_cast<int32_t>(sign | 0x7c00u | mantissa >> 13);
-  }
-  if (exponent > 15 || exponent < -24) return -1;
-  if (exponent >= -14) {
-    if ((mantissa & 0x1fffu) != 0) return -1;
-    return static_cast<int32_t>(sign | static_cast<uint32_t>(exponent + 15) << 10 | mantissa >> 13);
-  }
-  // Subnormal: the value is k * 2^-24 with k in [1, 1023].
-  const uint32_t significand = mantissa | 0x800000u;
-  const int shift = -exponent - 1;  // 14 for 2^-15 down to 23 for 2^-24.
-  if ((significand & ((1u << shift) - 1)) != 0) return -1;
-  return static_cast<int32_t>(sign | significand >> shift);
+void TakeFloat32(std::span<const float> vector, VectorWords& result) {
+  result.recipe = {};
+  result.residuals.clear();
+  TakeBits(vector, result);
 }
 
 void AnalyseVector(std::span<const float> vector, const AnalysisOptions& options,
@@ -347,9 +329,7 @@ void AnalyseVector(std::span<const float> vector, const AnalysisOptions& options
   if (ExactWords(vector, Word::kFloat16, result)) return;
   if (FindLattice(vector, result)) return;
   if (options.has_pooled_search && FindPooled(vector, result)) return;
-  result.recipe = {};
-  result.residuals.clear();
-  TakeBits(vector, result);
+  TakeFloat32(vector, result);
 }
 
 void ApplyArithmetic(const Recipe& recipe, std::span<float> components) {

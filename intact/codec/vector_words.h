@@ -59,6 +59,14 @@ struct AnalysisOptions {
 void AnalyseVector(std::span<const float> vector, const AnalysisOptions& options,
                    VectorWords& result);
 
+// `vector` as it is: float32 words without arithmetic.
+void TakeFloat32(std::span<const float> vector, VectorWords& result);
+
+// Bits of a component, as bytes: a signalling NaN must not pass a floating-point register.
+inline uint32_t BitsAt(std::span<const float> vector, size_t i) {
+  return base::Load<uint32_t>(reinterpret_cast<const std::byte*>(vector.data()) + 4 * i);
+}
+
 // components[i] holds the word; afterwards it holds the component. kNone, kDivided, kMultiplied and
 // kAveraged; the others leave it as it is.
 void ApplyArithmetic(const Recipe& recipe, std::span<float> components);
@@ -74,9 +82,5 @@ inline uint32_t NudgedBits(double scale, float word, int residual) {
 // Fills `result.residuals` for its recipe (kNudged or kDecimal) and words; returns how many
 // components are patched.
 size_t FillResiduals(std::span<const float> vector, VectorWords& result);
-
-// The bits of `value` as a float16 when it is one exactly, a NaN by its upper payload; -1
-// otherwise.
-int32_t ExactFloat16(uint32_t bits);
 
 }  // namespace intact::codec

@@ -7,9 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "intact/codec/elements.h"
-#include "intact/format/vector_file.h"
-#include "intact/os/os.h"
+#include "intact/codec/vector_block.h"
+#include "intact/engine/vector_input.h"
 
 namespace intact::engine {
 namespace {
@@ -18,7 +17,6 @@ using base::Result;
 
 constexpr size_t kReadRows = 1024;
 constexpr uint32_t kDimensionsDefault = 1024;
-constexpr uint32_t kDimensionsMax = 65536;
 constexpr uint64_t kCountDefault = 4096;
 constexpr uint64_t kGeneratedBytesMax = uint64_t{1} << 30;
 constexpr uint64_t kSeed = 20240229;
@@ -141,23 +139,11 @@ uint64_t TakeNumber(std::string_view& words, uint64_t otherwise) {
   return end.ec == std::errc() && end.ptr == text.data() + text.size() ? number : 0;
 }
 
-// A damaged file is the caller's to replace.
-base::Status AsInputError(const base::Status& status) {
-  if (status.code() != base::Code::kCorruption) return status;
-  return base::InvalidArgument(status.message());
-}
-
 }  // namespace
 
 Result<VectorSet> ReadVectorSet(const std::string& path, const VectorSetOptions& options) {
-  INTACT_ASSIGN_OR_RETURN(const os::FileStat stat, os::StatPath(path, true));
-  if (stat.kind != os::EntryKind::kFile) {
-    return base::InvalidArgument(path + " is not a regular file");
-  }
-  INTACT_ASSIGN_OR_RETURN(const auto mapping, os::RealFileSystem().Map(path));
-  auto reader = format::OpenVectorFile(path, mapping->bytes(), {.dimensions = options.dimensions});
-  if (!reader.ok()) return AsInputError(reader.status());
-  const format::VectorFileInfo& info = (*reader)->info();
+  INTACT_ASSIGN_OR_RETURN(const VectorInput input, OpenVectorInput(path, options.dimensions));
+  const format::VectorFileInfo& info = input.reader->info();
   VectorSet set{.name = path, .element = info.element, .dimensions = info.dimensions};
   const uint64_t rows_max =
       options.rows_max != 0
@@ -167,7 +153,7 @@ Result<VectorSet> ReadVectorSet(const std::string& path, const VectorSetOptions&
   for (;;) {
     // One row more than wanted tells whether there are more.
     const uint64_t wanted = set.rows < rows_max ? rows_max - set.rows : 1;
-    const base::Status status = (*reader)->Next(std::min<uint64_t>(kReadRows, wanted), rows);
+    const base::Status status = input.reader->Next(std::min<uint64_t>(kReadRows, wanted), rows);
     if (!status.ok()) return AsInputError(status);
     if (rows.count == 0) return set;
     if (set.rows == rows_max) break;
@@ -191,8 +177,9 @@ Result<VectorSet> GenerateVectorSet(std::string_view words) {
     for (const std::string_view known : kRules) message += " " + std::string(known);
     return base::InvalidArgument(message + ", not by " + std::string(words));
   }
-  if (dimensions > kDimensionsMax || count > kGeneratedBytesMax / (dimensions * sizeof(float))) {
-    return base::InvalidArgument("at most " + std::to_string(kDimensionsMax) +
+  if (dimensions > codec::kDimensionsMax ||
+      count > kGeneratedBytesMax / (dimensions * sizeof(float))) {
+    return base::InvalidArgument("at most " + std::to_string(codec::kDimensionsMax) +
                                  " dimensions and 1 GiB of vectors are made, not " +
                                  std::string(words));
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "intact/engine/elements.h"
+#include "intact/codec/elements.h"
 
 namespace intact::engine {
 namespace {
@@ -103,8 +103,8 @@ class Exporter {
     INTACT_RETURN_IF_ERROR(segment.ReadVector(row, vector_));
     const size_t size = part_.elements.size();
     part_.elements.resize(size + vector_.size() * base::ElementSize(info_.element));
-    const size_t converted =
-        NarrowElements(info_.element, vector_, base::MutableByteSpan(part_.elements).subspan(size));
+    const size_t converted = codec::NarrowElements(
+        info_.element, vector_, base::MutableByteSpan(part_.elements).subspan(size));
     if (converted != vector_.size()) {
       return base::Corruption(segment.path() + ": row " +
                               std::to_string(segment.first_row() + row) + ", value " +

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "intact/codec/elements.h"
+
 namespace intact::engine {
 namespace {
 
@@ -22,7 +24,7 @@ base::Status WidenRows(ElementType type, base::ByteSpan elements, size_t dimensi
                        uint64_t first_row, std::vector<float>& target) {
   const size_t size = base::ElementSize(type);
   target.resize(elements.size() / size);
-  const size_t converted = WidenElements(type, elements, target);
+  const size_t converted = codec::WidenElements(type, elements, target);
   if (converted == target.size()) return base::Ok();
   return base::InvalidArgument(
       "row " + std::to_string(first_row + converted / dimensions) + ", value " +

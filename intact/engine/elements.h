@@ -6,15 +6,11 @@
 #include <vector>
 
 #include "intact/base/base.h"
-#include "intact/codec/elements.h"
 
 namespace intact::engine {
 
-using codec::NarrowElements;
-using codec::WidenElements;
-
-// WidenElements of whole rows into `target`, resized to fit; the first is row `first_row` of its
-// file. kInvalidArgument, naming row and value and saying what to do, when one is not exactly a
+// codec::WidenElements of whole rows into `target`, resized to fit; the first is row `first_row` of
+// its file. kInvalidArgument, naming row and value and saying what to do, when one is not exactly a
 // float32.
 base::Status WidenRows(base::ElementType type, base::ByteSpan elements, size_t dimensions,
                        uint64_t first_row, std::vector<float>& target);

@@ -5,6 +5,7 @@
 #include "intact/engine/collection_export.h"
 #include "intact/engine/collection_writer.h"
 #include "intact/engine/elements.h"
+#include "intact/engine/vector_input.h"
 #include "intact/os/os.h"
 
 namespace intact::engine {
@@ -14,31 +15,6 @@ constexpr size_t kReadRows = 1024;
 constexpr size_t kReadSize = size_t{4} << 20;
 constexpr uint64_t kReleaseSize = uint64_t{64} << 20;
 constexpr std::string_view kPartialEnding = ".intact-partial";
-
-// A file of vectors, mapped.
-struct OpenFile {
-  std::unique_ptr<os::Mapping> mapping;
-  std::unique_ptr<format::VectorFileReader> reader;  // Borrows the mapping.
-};
-
-// A damaged input is the caller's to replace; kCorruption is kept for stores.
-base::Status AsInputError(const base::Status& status) {
-  if (status.code() != base::Code::kCorruption) return status;
-  return base::InvalidArgument(status.message());
-}
-
-base::Result<OpenFile> OpenInput(const std::string& path, uint32_t dimensions) {
-  INTACT_ASSIGN_OR_RETURN(const os::FileStat stat, os::StatPath(path, true));
-  if (stat.kind != os::EntryKind::kFile) {
-    return base::InvalidArgument(path + " is not a regular file");
-  }
-  OpenFile file;
-  INTACT_ASSIGN_OR_RETURN(file.mapping, os::RealFileSystem().Map(path));
-  auto reader = format::OpenVectorFile(path, file.mapping->bytes(), {.dimensions = dimensions});
-  if (!reader.ok()) return AsInputError(reader.status());
-  file.reader = *std::move(reader);
-  return file;
-}
 
 std::string DescribeShape(const format::VectorFileInfo& info) {
   return std::to_string(info.dimensions) + " dimensions of " +
@@ -84,8 +60,8 @@ class ImportRun {
   base::Status ReadHeaders() {
     bool is_total_known = true;
     for (size_t i = 0; i < options_.files.size(); ++i) {
-      INTACT_ASSIGN_OR_RETURN(const OpenFile file,
-                              OpenInput(options_.files[i], options_.dimensions));
+      INTACT_ASSIGN_OR_RETURN(const VectorInput file,
+                              OpenVectorInput(options_.files[i], options_.dimensions));
       const format::VectorFileInfo& info = file.reader->info();
       if (i == 0) info_ = info;
       if (info.dimensions != info_.dimensions || info.element != info_.element ||
@@ -104,7 +80,7 @@ class ImportRun {
     return base::Ok();
   }
 
-  base::Status CheckFloat64(const std::string& path, const OpenFile& file) const {
+  base::Status CheckFloat64(const std::string& path, const VectorInput& file) const {
     const size_t count_max = ReadCount();
     format::VectorRows rows;
     std::vector<float> wide;
@@ -120,7 +96,7 @@ class ImportRun {
   }
 
   base::Status ReadFile(const std::string& path) {
-    INTACT_ASSIGN_OR_RETURN(const OpenFile file, OpenInput(path, options_.dimensions));
+    INTACT_ASSIGN_OR_RETURN(const VectorInput file, OpenVectorInput(path, options_.dimensions));
     if (DescribeShape(file.reader->info()) != DescribeShape(info_)) {
       return base::InvalidArgument(path + " changed while it was read: run the import again");
     }

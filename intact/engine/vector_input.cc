@@ -1,0 +1,25 @@
+#include "intact/engine/vector_input.h"
+
+#include "intact/os/os.h"
+
+namespace intact::engine {
+
+base::Status AsInputError(const base::Status& status) {
+  if (status.code() != base::Code::kCorruption) return status;
+  return base::InvalidArgument(status.message());
+}
+
+base::Result<VectorInput> OpenVectorInput(const std::string& path, uint32_t dimensions) {
+  INTACT_ASSIGN_OR_RETURN(const os::FileStat stat, os::StatPath(path, true));
+  if (stat.kind != os::EntryKind::kFile) {
+    return base::InvalidArgument(path + " is not a regular file");
+  }
+  VectorInput input;
+  INTACT_ASSIGN_OR_RETURN(input.mapping, os::RealFileSystem().Map(path));
+  auto reader = format::OpenVectorFile(path, input.mapping->bytes(), {.dimensions = dimensions});
+  if (!reader.ok()) return AsInputError(reader.status());
+  input.reader = *std::move(reader);
+  return input;
+}
+
+}  // namespace intact::engine
