@@ -21,7 +21,7 @@ class LocalEmbedder final : public Embedder {
     const size_t d = dimensions();
     INTACT_CHECK(vectors.size() == texts.size() * d);
     for (size_t i = 0; i < texts.size(); ++i) model_->Embed(texts[i], vectors.subspan(i * d, d));
-    return base::Ok();
+    return mapping_ == nullptr ? base::Ok() : mapping_->Check(os::MappingCheck::kContent);
   }
 
   uint64_t CountTokens(std::string_view text) const override {
@@ -48,6 +48,7 @@ base::Result<std::unique_ptr<Embedder>> OpenLocalEmbedder(const std::string& pat
   }
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<os::Mapping> mapping, os::RealFileSystem().Map(path));
   auto parsed = model::StaticModel::Parse(mapping->bytes(), model::DigestCheck::kCompare);
+  INTACT_RETURN_IF_ERROR(mapping->Check(os::MappingCheck::kContent));
   if (!parsed.ok()) return parsed.status().Annotate("cannot use the model " + path);
   return std::unique_ptr<Embedder>(
       std::make_unique<LocalEmbedder>(std::move(mapping), std::move(parsed).value()));

@@ -77,6 +77,7 @@ base::Result<StatusReport> ReadStatus(const Place& place) {
   report.is_interrupted = state.is_interrupted;
   report.source_bytes = state.source_bytes;
   FillBytes(*view, place.store, report);
+  INTACT_RETURN_IF_ERROR(view->snapshot().CheckUnchanged());
   return report;
 }
 
@@ -127,6 +128,7 @@ base::Result<ExplainReport> ExplainFile(const Place& place,
   report.path = relative;
   report.size = stat.size;
   report.index_state = IndexState(view.get(), relative, stat);
+  if (view != nullptr) INTACT_RETURN_IF_ERROR(view->snapshot().CheckUnchanged());
   source::Verdict verdict{walked.reason, walked.rule};
   if (stat.kind == os::EntryKind::kDirectory) {
     report.is_in = verdict.is_in();
@@ -200,8 +202,11 @@ void VerifyContent(const std::string& store, bool is_whole, VerifyReport& report
     status = view.ok() ? CheckRecords(**view) : view.status();
   } else {
     const auto view = IndexView::Open(store);
-    if (view.ok()) VerifyDocuments(**view, report);
     status = view.status();
+    if (view.ok()) {
+      VerifyDocuments(**view, report);
+      status = (*view)->snapshot().CheckUnchanged();
+    }
   }
   if (!status.ok()) report.problems.push_back({store, status.message()});
 }
@@ -241,6 +246,7 @@ base::Result<GcReport> CollectGarbage(const Place& place, bool dry_run, int64_t 
                           IndexView::Open(place.store));
   report.rows_removed = view->snapshot().row_count();
   for (const search::Bitmap& used : view->UsedRows()) report.rows_removed -= used.Count();
+  INTACT_RETURN_IF_ERROR(view->snapshot().CheckUnchanged());
   report.bytes_after = report.bytes_before;
   if (dry_run) return report;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,

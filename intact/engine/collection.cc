@@ -41,6 +41,13 @@ base::Digest RecordKey(std::string_view id) {
   return base::DigestOf(text);
 }
 
+base::Result<RecordBlock> CollectionView::SegmentRecords::ReadBlock(size_t index) const {
+  auto block = records.Read(index);
+  INTACT_RETURN_IF_ERROR(segment->CheckUnchanged());
+  if (!block.ok()) return block.status().Annotate(segment->path());
+  return block;
+}
+
 base::Result<std::shared_ptr<const CollectionView>> CollectionView::Load(
     std::shared_ptr<const store::Snapshot> snapshot, const std::string& path) {
   if (snapshot->version() == 0 && snapshot->engine_state().empty()) {
@@ -60,6 +67,7 @@ base::Result<std::shared_ptr<const CollectionView>> CollectionView::Load(
     INTACT_ASSIGN_OR_RETURN(const base::ByteSpan section, segment->Section(kSectionRecords));
     auto records = RecordsView::Parse(section, segment->row_count());
     if (!records.ok()) return records.status().Annotate(segment->path());
+    INTACT_RETURN_IF_ERROR(segment->CheckUnchanged());
     view->segments_.push_back({segment, *std::move(records)});
   }
   if (snapshot->row_count() < view->state_.place_count) {
@@ -99,9 +107,7 @@ base::Result<Record> RecordReader::Read(store::RowId row) {
   const auto& [segment, records] = segments[segment_];
   const auto local = static_cast<uint32_t>(row - segment->first_row());
   if (local < block_.first_row() || local - block_.first_row() >= block_.records().size()) {
-    auto block = records.Read(records.BlockOf(local));
-    if (!block.ok()) return block.status().Annotate(segment->path());
-    block_ = *std::move(block);
+    INTACT_ASSIGN_OR_RETURN(block_, segments[segment_].ReadBlock(records.BlockOf(local)));
   }
   return block_.records()[local - block_.first_row()];
 }
@@ -116,13 +122,15 @@ base::Status CheckIsIndex(const store::Snapshot& snapshot, const std::string& pa
 
 base::Status CheckRecords(const CollectionView& view) {
   uint64_t expected_place = 0;
-  for (const auto& [segment, records] : view.segments()) {
-    INTACT_RETURN_IF_ERROR(segment->CheckKeys());
-    for (size_t b = 0; b < records.blocks().size(); ++b) {
-      const auto block = records.Read(b);
-      if (!block.ok()) return block.status().Annotate(segment->path());
-      INTACT_RETURN_IF_ERROR(CheckBlock(*block, *segment, view.state().place_count, expected_place)
-                                 .Annotate(segment->path()));
+  for (const CollectionView::SegmentRecords& part : view.segments()) {
+    const store::Segment& segment = *part.segment;
+    INTACT_RETURN_IF_ERROR(segment.CheckKeys());
+    for (size_t b = 0; b < part.records.blocks().size(); ++b) {
+      INTACT_ASSIGN_OR_RETURN(const RecordBlock block, part.ReadBlock(b));
+      const base::Status checked =
+          CheckBlock(block, segment, view.state().place_count, expected_place);
+      INTACT_RETURN_IF_ERROR(segment.CheckUnchanged());
+      INTACT_RETURN_IF_ERROR(checked.Annotate(segment.path()));
     }
   }
   return base::Ok();

@@ -26,6 +26,9 @@ class CollectionView {
   struct SegmentRecords {
     std::shared_ptr<const store::Segment> segment;
     RecordsView records;
+
+    // Unpacks block `index` of the records, and sees to it that the file did not change meanwhile.
+    base::Result<RecordBlock> ReadBlock(size_t index) const;
   };
 
   // `path` is for messages. kInvalidArgument when the store is no collection; kCorruption or

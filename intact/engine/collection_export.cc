@@ -20,13 +20,13 @@ struct MovedRow {
 // The newest moved row of each place, by place.
 base::Result<std::vector<MovedRow>> FindMoved(const CollectionView& view) {
   std::vector<MovedRow> moved;
-  for (const auto& [segment, records] : view.segments()) {
-    for (size_t b = 0; b < records.blocks().size(); ++b) {
-      if (records.blocks()[b].moved_count == 0) continue;
-      const auto block = records.Read(b);
-      if (!block.ok()) return block.status().Annotate(segment->path());
-      store::RowId row = segment->first_row() + block->first_row();
-      for (const Record& record : block->records()) {
+  for (const CollectionView::SegmentRecords& part : view.segments()) {
+    const auto& entries = part.records.blocks();
+    for (size_t b = 0; b < entries.size(); ++b) {
+      if (entries[b].moved_count == 0) continue;
+      INTACT_ASSIGN_OR_RETURN(const RecordBlock block, part.ReadBlock(b));
+      store::RowId row = part.segment->first_row() + block.first_row();
+      for (const Record& record : block.records()) {
         if (record.is_moved) moved.push_back({record.place, row});
         ++row;
       }
@@ -56,11 +56,10 @@ class Exporter {
 
   base::Status Run() {
     INTACT_ASSIGN_OR_RETURN(moved_, FindMoved(view_));
-    for (const auto& [segment, records] : view_.segments()) {
-      for (size_t b = 0; b < records.blocks().size(); ++b) {
-        const auto block = records.Read(b);
-        if (!block.ok()) return block.status().Annotate(segment->path());
-        INTACT_RETURN_IF_ERROR(AddBlock(*segment, *block));
+    for (const CollectionView::SegmentRecords& part : view_.segments()) {
+      for (size_t b = 0; b < part.records.blocks().size(); ++b) {
+        INTACT_ASSIGN_OR_RETURN(const RecordBlock block, part.ReadBlock(b));
+        INTACT_RETURN_IF_ERROR(AddBlock(*part.segment, block));
       }
     }
     INTACT_RETURN_IF_ERROR(AddMovedUpTo(UINT64_MAX));

@@ -259,12 +259,11 @@ base::Result<base::Bytes> CollectionWriter::PackRecords(size_t merge_count) cons
     break;
   }
   RecordsBuilder builder(first_place);
-  for (const auto& [segment, records] : merged) {
-    for (size_t b = 0; b < records.blocks().size(); ++b) {
-      const auto block = records.Read(b);
-      if (!block.ok()) return block.status().Annotate(segment->path());
-      for (const Record& record : block->records()) {
-        INTACT_RETURN_IF_ERROR(builder.Add(record).Annotate(segment->path()));
+  for (const CollectionView::SegmentRecords& part : merged) {
+    for (size_t b = 0; b < part.records.blocks().size(); ++b) {
+      INTACT_ASSIGN_OR_RETURN(const RecordBlock block, part.ReadBlock(b));
+      for (const Record& record : block.records()) {
+        INTACT_RETURN_IF_ERROR(builder.Add(record).Annotate(part.segment->path()));
       }
     }
   }

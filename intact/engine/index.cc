@@ -168,7 +168,7 @@ class Update {
     after.indexed_ns = before.indexed_ns;
     after.chunks_embedded = before.chunks_embedded;
     after.chunks_reused = before.chunks_reused;
-    if (writer_.IsEmpty() && after == before) return base::Ok();
+    if (writer_.IsEmpty() && after == before) return writer_.view().snapshot().CheckUnchanged();
     return writer_.Commit();
   }
 

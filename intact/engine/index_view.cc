@@ -33,6 +33,7 @@ base::Result<std::shared_ptr<const IndexView>> IndexView::Load(
     }
     view->segments_.push_back(std::move(documents));
   }
+  INTACT_RETURN_IF_ERROR(snapshot->CheckUnchanged());
   view->snapshot_ = std::move(snapshot);
   return std::shared_ptr<const IndexView>(std::move(view));
 }

@@ -28,6 +28,8 @@ struct SegmentDocuments {
   base::Result<format::PostingsView> ReadPostings() const;
 };
 
+// Reads the files in place. Who answers from what it gives, from ForEachLiveFile to postings, calls
+// snapshot().CheckUnchanged() before the answer leaves.
 class IndexView {
  public:
   // kCorruption or kUnsupported when a section or the state cannot be read.

@@ -139,6 +139,7 @@ base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& option
       INTACT_RETURN_IF_ERROR(planner.AddFile(file, changes.pending[at++]));
     }
   }
+  if (view != nullptr) INTACT_RETURN_IF_ERROR(view->snapshot().CheckUnchanged());
   return planner.Finish();
 }
 

@@ -165,9 +165,11 @@ base::Result<RecordBlock> RecordsView::Read(size_t index) const {
   const BlockEntry& entry = blocks_[index];
   RecordBlock block;
   block.first_row_ = entry.first_row;
-  INTACT_RETURN_IF_ERROR(
-      codec::DecompressBlock(section_.subspan(entry.offset, entry.size), entry.raw_size, block.raw_)
-          .Annotate("records, block " + std::to_string(index)));
+  // A copy: the file is mapped, and decompressors do not expect their input to change.
+  const base::ByteSpan mapped = section_.subspan(entry.offset, entry.size);
+  const base::Bytes packed(mapped.begin(), mapped.end());
+  INTACT_RETURN_IF_ERROR(codec::DecompressBlock(packed, entry.raw_size, block.raw_)
+                             .Annotate("records, block " + std::to_string(index)));
   // Each row takes at least three bytes.
   if (block.raw_.size() != entry.raw_size || entry.row_count > entry.raw_size / 3) {
     return Damaged("block " + std::to_string(index) + " has another size than its entry says");

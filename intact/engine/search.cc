@@ -72,6 +72,8 @@ class SearcherImpl final : public Searcher {
     for (size_t i = 0; i < std::min(request.k, ranked.size()); ++i) {
       INTACT_ASSIGN_OR_RETURN(response.hits.emplace_back(), MakeHit(ranked[i], request));
     }
+    // Codes and catalogs were read in place, here and when this searcher was made.
+    INTACT_RETURN_IF_ERROR(view_->snapshot().CheckUnchanged());
     response.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
     return response;
   }
@@ -134,11 +136,22 @@ class SearcherImpl final : public Searcher {
   }
 
   void SortByPlace(std::vector<search::Candidate>& candidates) const {
-    std::sort(candidates.begin(), candidates.end(),
-              [&](const search::Candidate& a, const search::Candidate& b) {
-                const std::string_view path_a = FileOf(a).path, path_b = FileOf(b).path;
-                return path_a != path_b ? path_a < path_b : ChunkOf(a).begin < ChunkOf(b).begin;
-              });
+    // Copies, because a sort must not see a path change: the file is mapped, and not ours alone.
+    struct Placed {
+      std::string path;
+      uint32_t begin;
+      search::Candidate candidate;
+    };
+    std::vector<Placed> placed;
+    placed.reserve(candidates.size());
+    for (const search::Candidate& candidate : candidates) {
+      placed.push_back(
+          {std::string(FileOf(candidate).path), ChunkOf(candidate).begin, candidate});
+    }
+    std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+      return a.path != b.path ? a.path < b.path : a.begin < b.begin;
+    });
+    for (size_t i = 0; i < placed.size(); ++i) candidates[i] = placed[i].candidate;
   }
 
   format::ChunkEntry ChunkOf(const search::Candidate& candidate) const {

@@ -86,6 +86,7 @@ class ImportRun {
     std::vector<float> wide;
     for (uint64_t first_row = 0;; first_row += rows.count) {
       const base::Status status = file.reader->Next(count_max, rows);
+      INTACT_RETURN_IF_ERROR(CheckUnchanged(file));
       if (!status.ok()) return AsInputError(status);
       if (rows.count == 0) return base::Ok();
       INTACT_RETURN_IF_ERROR(
@@ -108,6 +109,10 @@ class ImportRun {
         return base::Ok();
       }
       const base::Status status = file.reader->Next(count_max, rows);
+      // Before the rows go on their way into a commit.
+      if (const base::Status unchanged = CheckUnchanged(file); !unchanged.ok()) {
+        return Failed(unchanged);
+      }
       if (!status.ok()) return Failed(AsInputError(status));
       if (rows.count == 0) return base::Ok();
       if (const base::Status added = writer_->Add(rows); !added.ok()) {

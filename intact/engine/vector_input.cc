@@ -9,6 +9,12 @@ base::Status AsInputError(const base::Status& status) {
   return base::InvalidArgument(status.message());
 }
 
+base::Status CheckUnchanged(const VectorInput& input) {
+  const base::Status status = AsInputError(input.mapping->Check(os::MappingCheck::kContent));
+  if (status.code() != base::Code::kInvalidArgument) return status;
+  return base::InvalidArgument(status.message() + ": run again when it is written");
+}
+
 base::Result<VectorInput> OpenVectorInput(const std::string& path, uint32_t dimensions) {
   INTACT_ASSIGN_OR_RETURN(const os::FileStat stat, os::StatPath(path, true));
   if (stat.kind != os::EntryKind::kFile) {
@@ -17,6 +23,7 @@ base::Result<VectorInput> OpenVectorInput(const std::string& path, uint32_t dime
   VectorInput input;
   INTACT_ASSIGN_OR_RETURN(input.mapping, os::RealFileSystem().Map(path));
   auto reader = format::OpenVectorFile(path, input.mapping->bytes(), {.dimensions = dimensions});
+  INTACT_RETURN_IF_ERROR(CheckUnchanged(input));
   if (!reader.ok()) return AsInputError(reader.status());
   input.reader = *std::move(reader);
   return input;

@@ -16,6 +16,10 @@ struct VectorInput {
   std::unique_ptr<format::VectorFileReader> reader;  // Borrows the mapping.
 };
 
+// ok() when the file is as it was when it was opened; else what was read of it since is worth
+// nothing: kInvalidArgument.
+base::Status CheckUnchanged(const VectorInput& input);
+
 // A damaged input is the caller's to replace: kInvalidArgument; kCorruption is kept for stores.
 base::Status AsInputError(const base::Status& status);
 

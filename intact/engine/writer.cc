@@ -239,6 +239,8 @@ base::Result<IndexWriter::Merged> IndexWriter::MergeDocuments(
 }
 
 base::Status IndexWriter::CommitRequest(store::CommitRequest request, Merged merged) {
+  // All that was decided and copied since the last commit came from these files.
+  INTACT_RETURN_IF_ERROR(view_->snapshot().CheckUnchanged());
   const std::vector<store::SectionInput> sections = {{format::kSectionCatalog, merged.catalog},
                                                      {format::kSectionPostings, merged.postings}};
   const bool has_documents = format::CatalogView::Parse(merged.catalog).value().file_count() > 0;

@@ -1,9 +1,10 @@
 // format: every byte that leaves the process. Parse, check, write; no files, no policy.
 //
-// Reading order: this (what all files of a store share), superblock.h, manifest.h, segment.h (the
-// store's files), catalog.h and postings.h (the engine's sections), vector_file.h (files of other
-// tools). The documents under docs/format/ come first; where the code differs from them, the code
-// is wrong. Parsers take any bytes and give a value or an error. All functions are thread-safe.
+// Reading order: this (what all files of a store share), superblock.h, manifest.h, journal.h,
+// segment.h (the store's files), catalog.h and postings.h (the engine's sections), vector_file.h
+// (files of other tools). The documents under docs/format/ come first; where the code differs from
+// them, the code is wrong. Parsers take any bytes and give a value or an error. All functions are
+// thread-safe.
 #pragma once
 
 #include <array>
@@ -17,7 +18,7 @@ namespace intact::format {
 // The version this build writes. Another major is refused; a newer minor is read, the flag words
 // decide.
 inline constexpr uint16_t kFormatMajor = 1;
-inline constexpr uint16_t kFormatMinor = 0;
+inline constexpr uint16_t kFormatMinor = 1;
 
 // Feature bits. An unknown incompatible bit means "do not open", an unknown read-only compatible
 // bit "do not write", an unknown compatible bit nothing.
@@ -28,8 +29,11 @@ struct FeatureFlags {
 
   bool operator==(const FeatureFlags&) const = default;
 };
-// Bits this build knows: none yet.
-inline constexpr FeatureFlags kKnownFlags{};
+// Incompatible: manifests have locations, a history and tags, and a journal may hold newer versions
+// than the manifest that the superblock names. Format 1.1.
+inline constexpr uint64_t kFlagJournal = 1;
+// Bits this build knows.
+inline constexpr FeatureFlags kKnownFlags{.incompatible = kFlagJournal};
 
 // kUnsupported, naming `what`, when a file with this version and these flags must not be read.
 base::Status CheckReadable(uint16_t major, uint16_t minor, const FeatureFlags& flags,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace intact::format {
 namespace {
@@ -29,9 +30,13 @@ struct ManifestHead {
   uint32_t metric;
   uint32_t name_size;
   uint32_t model_size;
-  uint32_t reserved0;
+  // From here on, but for the engine state's size, zero in format 1.0.
+  uint32_t history_count;
   uint64_t engine_state_size;
-  std::array<std::byte, 24> reserved1;
+  uint64_t key_count;
+  uint64_t keep_seconds;
+  uint32_t keep_last;
+  uint32_t tags_size;
 };
 static_assert(sizeof(ManifestHead) == 128);
 static_assert(offsetof(ManifestHead, store) == 16);
@@ -39,29 +44,50 @@ static_assert(offsetof(ManifestHead, version) == 32);
 static_assert(offsetof(ManifestHead, dimensions) == 72);
 static_assert(offsetof(ManifestHead, engine_state_size) == 96);
 
-static_assert(sizeof(SegmentEntry) == 64 && offsetof(SegmentEntry, header_digest) == 32,
+// A segment's entry as it lies on disk; format 1.0 ends it before the location.
+struct DiskSegment {
+  uint64_t id;
+  uint64_t file_size;
+  uint64_t first_row;
+  uint64_t row_count;
+  base::Digest header_digest;
+  Location location;
+};
+constexpr size_t kSegmentSizeOld = 64;
+static_assert(sizeof(DiskSegment) == 80 && offsetof(DiskSegment, location) == kSegmentSizeOld);
+
+static_assert(sizeof(VersionEntry) == 72 && offsetof(VersionEntry, digest) == 40,
               "entries are copied as they lie on disk");
 
 constexpr size_t kCrcSize = sizeof(uint32_t);
+// Of a tag: u64 version, u8 size, and the name.
+constexpr size_t kTagHeadSize = sizeof(uint64_t) + 1;
+
+bool HasHistory(uint16_t minor) { return minor >= 1; }
 
 // What the head says of the sizes, added up; each part is bounded before, so nothing overflows.
 uint64_t SizeOf(const ManifestHead& head) {
-  return sizeof(ManifestHead) + uint64_t{head.segment_count} * sizeof(SegmentEntry) +
-         head.name_size + head.model_size + head.engine_state_size + kCrcSize;
+  const uint64_t segment_size = HasHistory(head.minor) ? sizeof(DiskSegment) : kSegmentSizeOld;
+  return sizeof(ManifestHead) + head.segment_count * segment_size +
+         head.history_count * sizeof(VersionEntry) + head.tags_size + head.name_size +
+         head.model_size + head.engine_state_size + kCrcSize;
 }
 
 Status CheckHead(const ManifestHead& head, uint64_t size, const std::string& what) {
   const auto damaged = [&](const std::string& message) {
     return base::Corruption(what + ": " + message);
   };
-  const bool is_reserved_zero =
-      head.reserved0 == 0 && std::all_of(head.reserved1.begin(), head.reserved1.end(),
-                                         [](std::byte byte) { return byte == std::byte{0}; });
-  if (!is_reserved_zero && head.minor <= kFormatMinor) {
+  const bool is_reserved_zero = head.history_count == 0 && head.key_count == 0 &&
+                                head.keep_seconds == 0 && head.keep_last == 0 &&
+                                head.tags_size == 0;
+  if (!HasHistory(head.minor) && !is_reserved_zero) {
     return damaged("reserved bytes at offset 92 or 104 are not zero");
   }
+  if (HasHistory(head.minor) && head.keep_last == 0) return damaged("it keeps no version");
   if (head.segment_count > kSegmentCountMax || head.name_size > kNameSizeMax ||
-      head.model_size > kNameSizeMax || head.engine_state_size > kEngineStateSizeMax) {
+      head.model_size > kNameSizeMax || head.engine_state_size > kEngineStateSizeMax ||
+      head.history_count > kHistoryMax ||
+      head.tags_size > kTagCountMax * (kTagHeadSize + kTagNameSizeMax)) {
     return damaged("a size is above its limit");
   }
   if (SizeOf(head) != size) {
@@ -107,7 +133,68 @@ Status CheckSegments(const Manifest& manifest, const std::string& what) {
   return base::Ok();
 }
 
+Status CheckHistory(const Manifest& manifest, const std::string& what) {
+  for (size_t i = 0; i < manifest.history.size(); ++i) {
+    const VersionEntry& entry = manifest.history[i];
+    const bool ascends = i == 0 || manifest.history[i - 1].version < entry.version;
+    if (!ascends || entry.version >= manifest.version || entry.size > kManifestSizeMax) {
+      return base::Corruption(what + ": version " + std::to_string(entry.version) +
+                              " is out of place in the history of version " +
+                              std::to_string(manifest.version));
+    }
+  }
+  for (size_t i = 0; i < manifest.tags.size(); ++i) {
+    const Tag& tag = manifest.tags[i];
+    const bool ascends = i == 0 || manifest.tags[i - 1].name < tag.name;
+    const bool is_known =
+        tag.version == manifest.version ||
+        std::binary_search(manifest.history.begin(), manifest.history.end(),
+                           VersionEntry{.version = tag.version},
+                           [](const auto& a, const auto& b) { return a.version < b.version; });
+    if (!ascends || !is_known || !CheckTagName(tag.name).ok()) {
+      return base::Corruption(what + ": tag " + std::to_string(i) + " of version " +
+                              std::to_string(tag.version) + " is out of place");
+    }
+  }
+  return base::Ok();
+}
+
+base::Bytes EncodeTags(const std::vector<Tag>& tags) {
+  base::ByteWriter writer;
+  for (const Tag& tag : tags) {
+    INTACT_CHECK(CheckTagName(tag.name).ok());
+    writer.Put(tag.version);
+    writer.Put(static_cast<uint8_t>(tag.name.size()));
+    writer.PutBytes(base::AsBytes(tag.name));
+  }
+  return writer.Take();
+}
+
+Result<std::vector<Tag>> DecodeTags(base::ByteSpan bytes, const std::string& what) {
+  std::vector<Tag> tags;
+  base::ByteReader reader(bytes);
+  while (!reader.AtEnd()) {
+    Tag tag;
+    tag.version = reader.Get<uint64_t>();
+    const auto size = reader.Get<uint8_t>();
+    tag.name = base::AsText(reader.GetBytes(size));
+    if (!reader.ok()) return base::Corruption(what + ": the tags are cut short");
+    tags.push_back(std::move(tag));
+  }
+  return tags;
+}
+
 }  // namespace
+
+Status CheckTagName(std::string_view name) {
+  const auto is_bad = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
+  const bool is_sound = !name.empty() && name.size() <= kTagNameSizeMax && name[0] != '-' &&
+                        (name[0] < '0' || name[0] > '9') &&
+                        std::none_of(name.begin(), name.end(), is_bad);
+  if (is_sound) return base::Ok();
+  return base::InvalidArgument(
+      "a tag's name has 1 to 255 bytes, no spaces, and begins with a letter, not a digit or '-'");
+}
 
 std::string CollectionSpec::ToString() const {
   static constexpr const char* kMetricNames[] = {"?", "cosine", "dot product", "Euclidean"};
@@ -154,11 +241,23 @@ base::Bytes EncodeManifest(const Manifest& manifest) {
   head.name_size = static_cast<uint32_t>(manifest.spec.name.size());
   head.model_size = static_cast<uint32_t>(manifest.spec.model.size());
   head.engine_state_size = manifest.engine_state.size();
+  INTACT_CHECK(manifest.history.size() <= kHistoryMax && manifest.tags.size() <= kTagCountMax);
+  const base::Bytes tags = EncodeTags(manifest.tags);
+  head.history_count = static_cast<uint32_t>(manifest.history.size());
+  head.key_count = manifest.key_count;
+  head.keep_seconds = manifest.retention.keep_seconds;
+  head.keep_last = std::max<uint32_t>(1, manifest.retention.keep_last);
+  head.tags_size = static_cast<uint32_t>(tags.size());
 
   base::ByteWriter writer;
   writer.mutable_bytes().reserve(SizeOf(head));
   writer.Put(head);
-  for (const SegmentEntry& entry : manifest.segments) writer.Put(entry);
+  for (const SegmentEntry& entry : manifest.segments) {
+    writer.Put(DiskSegment{entry.id, entry.file_size, entry.first_row, entry.row_count,
+                           entry.header_digest, entry.location});
+  }
+  for (const VersionEntry& entry : manifest.history) writer.Put(entry);
+  writer.PutBytes(tags);
   writer.PutBytes(base::AsBytes(manifest.spec.name));
   writer.PutBytes(base::AsBytes(manifest.spec.model));
   writer.PutBytes(manifest.engine_state);
@@ -195,7 +294,20 @@ Result<Manifest> DecodeManifest(base::ByteSpan bytes, const std::string& what) {
   base::ByteReader reader(content);
   reader.Skip(sizeof(head));
   manifest.segments.resize(head.segment_count);
-  for (SegmentEntry& entry : manifest.segments) entry = reader.Get<SegmentEntry>();
+  for (SegmentEntry& entry : manifest.segments) {
+    DiskSegment disk{};
+    const size_t size = HasHistory(head.minor) ? sizeof(disk) : kSegmentSizeOld;
+    std::memcpy(&disk, reader.GetBytes(size).data(), size);
+    entry = {disk.id,        disk.file_size,     disk.first_row,
+             disk.row_count, disk.header_digest, disk.location};
+  }
+  manifest.history.resize(head.history_count);
+  for (VersionEntry& entry : manifest.history) entry = reader.Get<VersionEntry>();
+  INTACT_ASSIGN_OR_RETURN(manifest.tags, DecodeTags(reader.GetBytes(head.tags_size), what));
+  manifest.retention = {std::max<uint32_t>(1, head.keep_last), head.keep_seconds};
+  // Format 1.0 did not count.
+  manifest.key_count =
+      HasHistory(head.minor) || head.next_row == 0 ? head.key_count : kUnknownCount;
   manifest.spec.name = base::AsText(reader.GetBytes(head.name_size));
   manifest.spec.model = base::AsText(reader.GetBytes(head.model_size));
   const base::ByteSpan state = reader.GetBytes(head.engine_state_size);
@@ -205,6 +317,7 @@ Result<Manifest> DecodeManifest(base::ByteSpan bytes, const std::string& what) {
     return base::Corruption(what + ": " + spec.message());
   }
   INTACT_RETURN_IF_ERROR(CheckSegments(manifest, what));
+  INTACT_RETURN_IF_ERROR(CheckHistory(manifest, what));
   return manifest;
 }
 

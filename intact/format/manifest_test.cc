@@ -21,6 +21,12 @@ Manifest Example() {
   manifest.segments = {{3, 8192, 0, 100, base::DigestOf("a")},
                        {39, 4096, 100, 0, base::DigestOf("b")},
                        {20, 9999, 500, 500, base::DigestOf("c")}};
+  manifest.segments[1].location = {38, 4096};
+  manifest.key_count = 590;
+  manifest.retention = {3, 3600};
+  manifest.history = {{4, 77, {}, 300, base::DigestOf("d")},
+                      {11, 88, {38, 8192}, 400, base::DigestOf("e")}};
+  manifest.tags = {{"before", 4}, {"now", 12}};
   manifest.engine_state = {std::byte{1}, std::byte{2}};
   return manifest;
 }
@@ -75,11 +81,18 @@ TEST(Manifest, JudgesEachFieldByItself) {
       {"metric", 80, 4, Code::kUnsupported},
       {"name size", 84, 0xffffffff, Code::kCorruption},
       {"engine state size", 100, 0xffffffff, Code::kCorruption},
-      {"reserved", 92, 1, Code::kCorruption},
-      {"reserved", 124, 1, Code::kCorruption},
-      {"segment named twice", 128 + 64, 3, Code::kCorruption},
-      {"rows overlap", 128 + 128 + 16, 50, Code::kCorruption},
-      {"row count overflows", 128 + 128 + 28, 0xffffffff, Code::kCorruption},
+      {"history count", 92, 3, Code::kCorruption},
+      {"tags size", 124, 20, Code::kCorruption},
+      {"keeps nothing", 120, 0, Code::kCorruption},
+      {"segment named twice", 128 + 80, 3, Code::kCorruption},
+      {"rows overlap", 128 + 160 + 16, 50, Code::kCorruption},
+      {"row count overflows", 128 + 160 + 28, 0xffffffff, Code::kCorruption},
+      {"history does not ascend", 128 + 240 + 72, 4, Code::kCorruption},
+      {"history as new as the version", 128 + 240 + 72, 12, Code::kCorruption},
+      {"huge manifest in the history", 128 + 240 + 32 + 4, 1, Code::kCorruption},
+      {"tag of a version that is not there", 128 + 240 + 144, 6, Code::kCorruption},
+      {"tag name size", 128 + 240 + 144 + 8, 200, Code::kCorruption},
+      {"tags do not ascend", 128 + 240 + 144 + 9, 'z', Code::kCorruption},
   };
   for (const FieldCase& test : cases) {
     base::Bytes bytes = EncodeManifest(Example());

@@ -97,13 +97,39 @@ Status CheckColumns(const SegmentHeader& header, const std::string& what) {
   return base::Ok();
 }
 
+// The sections that may be there or not.
+Status CheckOptional(const SegmentHeader& header, const std::string& what) {
+  const SectionEntry* deleted = header.Find(kSectionDeletedKeys);
+  if (deleted != nullptr && (deleted->size == 0 || deleted->size % sizeof(base::Digest) != 0 ||
+                             deleted->size > kSegmentSizeMax)) {
+    return base::Corruption(what + ": section " + Describe(*deleted) +
+                            ": expected 1 to 2^25 keys of 32 bytes, found " +
+                            std::to_string(deleted->size) + " bytes");
+  }
+  const SectionEntry* filter = header.Find(kSectionKeyFilter);
+  const SectionEntry* checks = header.Find(kSectionPageChecks);
+  if (filter != nullptr && checks == nullptr) {
+    return base::Corruption(what + ": section " + Describe(*filter) + " has no page checks");
+  }
+  if (checks == nullptr) return base::Ok();
+  const uint64_t size = PageChecksBegin(header, 0) * sizeof(uint32_t);
+  if (header.row_count == 0 || checks->size != size) {
+    return base::Corruption(what + ": section " + Describe(*checks) + ": expected " +
+                            std::to_string(size) + " bytes and rows, found " +
+                            std::to_string(checks->size) + " bytes and " +
+                            std::to_string(header.row_count) + " rows");
+  }
+  return base::Ok();
+}
+
 }  // namespace
 
 std::string_view SectionKindName(uint32_t kind) {
-  static constexpr std::string_view kNames[] = {"keys",        "key order", "codes",
-                                                "code scales", "row table", "rest"};
+  static constexpr std::string_view kNames[] = {"keys",         "key order",  "codes",
+                                                "code scales",  "row table",  "rest",
+                                                "deleted keys", "key filter", "page checks"};
   if (kind >= kEngineSectionFirst) return "engine section";
-  if (kind < kSectionKeys || kind > kSectionRest) return "unknown section";
+  if (kind < kSectionKeys || kind > kSectionPageChecks) return "unknown section";
   return kNames[kind - kSectionKeys];
 }
 
@@ -141,6 +167,20 @@ uint32_t RowCrc(const Uuid& store, uint64_t row_id, std::span<const float> vecto
   uint32_t crc = base::Crc32c(store.bytes);
   crc = base::Crc32c(std::as_bytes(std::span(&row_id, 1)), crc);
   return base::Crc32c(std::as_bytes(vector), crc);
+}
+
+uint32_t PageCrcSeed(const Uuid& store, uint64_t segment_id, uint32_t kind, uint32_t page) {
+  return base::Crc32c(std::as_bytes(std::span(&page, 1)), SectionCrcSeed(store, segment_id, kind));
+}
+
+uint64_t PageChecksBegin(const SegmentHeader& header, uint32_t kind) {
+  uint64_t count = 0;
+  for (const uint32_t checked : kPageCheckedKinds) {
+    if (checked == kind) break;
+    const SectionEntry* entry = header.Find(checked);
+    if (entry != nullptr) count += PageCount(entry->size);
+  }
+  return count;
 }
 
 std::array<std::byte, kPageSize> EncodeSegmentHeader(const SegmentHeader& header) {
@@ -202,6 +242,7 @@ Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan bytes, uint64_t file_si
   }
   INTACT_RETURN_IF_ERROR(CheckPlaces(header, what));
   INTACT_RETURN_IF_ERROR(CheckColumns(header, what));
+  INTACT_RETURN_IF_ERROR(CheckOptional(header, what));
   return header;
 }
 

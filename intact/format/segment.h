@@ -16,12 +16,15 @@ namespace intact::format {
 
 // Persistent numbers of section kinds; never reused.
 enum SectionKind : uint32_t {
-  kSectionKeys = 1,        // Digest[n], by row.
-  kSectionKeyOrder = 2,    // u32[n]: local rows in ascending order of (key, row).
-  kSectionCodes = 3,       // i8[n, d rounded up to 64], by row.
-  kSectionCodeScales = 4,  // quant::CodeScale {f32 scale, f32 error, f32 norm}[n], by row.
-  kSectionRowTable = 5,    // RowEntry[n], by row.
-  kSectionRest = 6,        // The encoded exact vectors, end to end, by row.
+  kSectionKeys = 1,         // Digest[n], by row.
+  kSectionKeyOrder = 2,     // u32[n]: local rows in ascending order of (key, row).
+  kSectionCodes = 3,        // i8[n, d rounded up to 64], by row.
+  kSectionCodeScales = 4,   // quant::CodeScale {f32 scale, f32 error, f32 norm}[n], by row.
+  kSectionRowTable = 5,     // RowEntry[n], by row.
+  kSectionRest = 6,         // The encoded exact vectors, end to end, by row.
+  kSectionDeletedKeys = 7,  // Digest[m], strictly ascending.
+  kSectionKeyFilter = 8,    // See key_filter.h.
+  kSectionPageChecks = 9,   // u32[], PageCrc of each page of the sections in kPageCheckedKinds.
 };
 // Kinds from here on belong to the engine.
 inline constexpr uint32_t kEngineSectionFirst = 1000;
@@ -34,6 +37,12 @@ inline constexpr size_t kSectionCountMax = 128;
 // Rows are split over segments so that none passes this; the engine's sections may add as much
 // again.
 inline constexpr uint64_t kSegmentSizeMax = uint64_t{1} << 30;
+// A segment of at least this many rows is written with a key filter and page checks.
+inline constexpr uint32_t kKeyIndexRowsMin = 1024;
+// The sections whose pages (of kPageSize bytes, counted from the section's beginning, the last one
+// maybe shorter) have checks of their own, in the order of their checks.
+inline constexpr std::array<uint32_t, 3> kPageCheckedKinds = {kSectionKeys, kSectionKeyOrder,
+                                                              kSectionKeyFilter};
 // No valid segment file is larger.
 inline constexpr uint64_t kSegmentFileSizeMax = uint64_t{4} << 30;
 
@@ -83,12 +92,21 @@ std::optional<uint64_t> ColumnSize(uint32_t kind, uint64_t row_count, uint32_t d
 // another store, segment, section or row is damage even when it is whole.
 uint32_t SectionCrcSeed(const Uuid& store, uint64_t segment_id, uint32_t kind);
 uint32_t RowCrc(const Uuid& store, uint64_t row_id, std::span<const float> vector);
+// The same for one page of a section.
+uint32_t PageCrcSeed(const Uuid& store, uint64_t segment_id, uint32_t kind, uint32_t page);
+
+// Pages of a section of `size` bytes.
+constexpr uint64_t PageCount(uint64_t size) { return (size + kPageSize - 1) / kPageSize; }
+// Where in the page checks those of section `kind`, one of kPageCheckedKinds, begin, as an index of
+// u32; with kind 0, how many there are in all.
+uint64_t PageChecksBegin(const SegmentHeader& header, uint32_t kind);
 
 // `header` must fit one page (a CHECK).
 std::array<std::byte, kPageSize> EncodeSegmentHeader(const SegmentHeader& header);
 
 // Checks the page and that every section lies inside `file_size`, aligned, in order, without
 // overlap, with the size its kind demands, and that the six columns are there when there are rows.
+// The content of no section is looked at.
 // kCorruption or kUnsupported; messages begin with `what`.
 base::Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan page, uint64_t file_size,
                                                 const std::string& what);

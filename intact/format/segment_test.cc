@@ -50,6 +50,50 @@ TEST(SegmentHeader, MayHaveNoRows) {
   EXPECT_TRUE(DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "s").ok());
 }
 
+// As Example, with enough rows for all that finds keys.
+SegmentHeader LargeExample() {
+  SegmentHeader header = Example();
+  header.row_count = kKeyIndexRowsMin;
+  header.sections.clear();
+  uint64_t end = kPageSize;
+  const auto add = [&](uint32_t kind, uint64_t size) {
+    const uint64_t begin = base::AlignUp(end, kSectionAlignment);
+    header.sections.push_back({kind, kind * 17, begin, size});
+    end = begin + size;
+  };
+  for (uint32_t kind = kSectionKeys; kind < kSectionRest; ++kind) {
+    add(kind, *ColumnSize(kind, header.row_count, header.dimensions));
+  }
+  add(kSectionDeletedKeys, 3 * sizeof(base::Digest));
+  add(kSectionKeyFilter, 32 + 4097);
+  add(kSectionPageChecks, PageChecksBegin(header, 0) * sizeof(uint32_t));
+  add(kSectionRest, 26);
+  header.file_size = end;
+  return header;
+}
+
+TEST(SegmentHeader, KnowsTheSectionsThatFindKeys) {
+  const SegmentHeader header = LargeExample();
+  EXPECT_EQ(PageChecksBegin(header, kSectionKeys), 0u);
+  EXPECT_EQ(PageChecksBegin(header, kSectionKeyOrder), 8u);
+  EXPECT_EQ(PageChecksBegin(header, kSectionKeyFilter), 9u);
+  EXPECT_EQ(PageChecksBegin(header, 0), 11u);
+  const auto decoded = DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "s");
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  EXPECT_EQ(*decoded, header);
+  EXPECT_EQ(SectionKindName(kSectionDeletedKeys), "deleted keys");
+  EXPECT_EQ(SectionKindName(kSectionKeyFilter), "key filter");
+  EXPECT_EQ(SectionKindName(kSectionPageChecks), "page checks");
+}
+
+TEST(SegmentHeader, MayHaveDeletedKeysAndNoRows) {
+  SegmentHeader header;
+  header.dimensions = 3;
+  header.sections = {{kSectionDeletedKeys, 0, kPageSize, 64}};
+  header.file_size = kPageSize + 64;
+  EXPECT_TRUE(DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "s").ok());
+}
+
 struct Damage {
   const char* name;
   std::function<void(SegmentHeader&)> apply;
@@ -78,6 +122,53 @@ TEST(SegmentHeader, RefusesSectionsThatDoNotFit) {
   }
 }
 
+// The last section of a header, made longer or shorter.
+void Resize(SegmentHeader& header, uint64_t size) {
+  header.file_size = header.sections.back().offset + size;
+  header.sections.back().size = size;
+}
+
+TEST(SegmentHeader, RefusesKeySectionsOfWrongSizes) {
+  const auto only = [](uint32_t kind) {
+    return [kind](SegmentHeader& h) {
+      h.row_count = 0;
+      h.sections = {{kind, 0, kPageSize, 0}};
+      Resize(h, 0);
+    };
+  };
+  const auto keep_last = [](SegmentHeader& h, uint32_t kind) {
+    while (h.sections.back().kind != kind) h.sections.pop_back();
+    const SectionEntry last = h.sections.back();
+    h.sections.pop_back();
+    h.sections.push_back({kSectionRest, 0, last.offset, 0});
+    h.sections.push_back(last);
+    Resize(h, last.size);
+  };
+  const Damage cases[] = {
+      {"no deleted keys", only(kSectionDeletedKeys)},
+      {"a filter without rows", only(kSectionKeyFilter)},
+      {"page checks without rows", only(kSectionPageChecks)},
+      {"a key and a half", [&](auto& h) { keep_last(h, kSectionDeletedKeys), Resize(h, 48); }},
+      {"too many deleted keys",
+       [&](auto& h) { keep_last(h, kSectionDeletedKeys), Resize(h, kSegmentSizeMax + 32); }},
+      {"a filter without page checks", [&](auto& h) { keep_last(h, kSectionKeyFilter); }},
+      {"one page check less", [&](auto& h) { keep_last(h, kSectionPageChecks), Resize(h, 40); }},
+      {"one page check more", [&](auto& h) { keep_last(h, kSectionPageChecks), Resize(h, 48); }},
+      {"no page checks", [&](auto& h) { keep_last(h, kSectionPageChecks), Resize(h, 0); }},
+  };
+  for (const Damage& damage : cases) {
+    SegmentHeader header = LargeExample();
+    damage.apply(header);
+    const auto decoded = DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "s");
+    EXPECT_EQ(decoded.code(), Code::kCorruption) << damage.name;
+  }
+  // The way the cases are made is no damage itself.
+  SegmentHeader header = LargeExample();
+  keep_last(header, kSectionPageChecks);
+  const auto decoded = DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "s");
+  EXPECT_TRUE(decoded.ok()) << decoded.status().ToString();
+}
+
 TEST(SegmentHeader, MustAgreeWithTheFile) {
   const SegmentHeader header = Example();
   const auto page = EncodeSegmentHeader(header);
@@ -104,6 +195,10 @@ TEST(Seeds, DependOnStoreAndPlace) {
   EXPECT_NE(SectionCrcSeed(store, 1, 2), SectionCrcSeed(other, 1, 2));
   EXPECT_NE(SectionCrcSeed(store, 1, 2), SectionCrcSeed(store, 2, 2));
   EXPECT_NE(SectionCrcSeed(store, 1, 2), SectionCrcSeed(store, 1, 3));
+  EXPECT_NE(PageCrcSeed(store, 1, 2, 3), PageCrcSeed(other, 1, 2, 3));
+  EXPECT_NE(PageCrcSeed(store, 1, 2, 3), PageCrcSeed(store, 2, 2, 3));
+  EXPECT_NE(PageCrcSeed(store, 1, 2, 3), PageCrcSeed(store, 1, 3, 3));
+  EXPECT_NE(PageCrcSeed(store, 1, 2, 3), PageCrcSeed(store, 1, 2, 4));
   EXPECT_NE(RowCrc(store, 1, vector), RowCrc(other, 1, vector));
   EXPECT_NE(RowCrc(store, 1, vector), RowCrc(store, 2, vector));
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "intact/format/journal.h"
+
 namespace intact::format {
 namespace {
 
@@ -24,7 +26,9 @@ struct SuperPage {
   uint64_t manifest_number;
   uint64_t manifest_size;
   base::Digest manifest_digest;
-  std::array<std::byte, 3980> reserved;
+  uint64_t journal;
+  uint64_t journal_size;
+  std::array<std::byte, 3964> reserved;
   uint32_t crc;
 };
 static_assert(sizeof(SuperPage) == kPageSize);
@@ -33,7 +37,7 @@ static_assert(offsetof(SuperPage, compatible) == 16);
 static_assert(offsetof(SuperPage, store) == 40);
 static_assert(offsetof(SuperPage, generation) == 56);
 static_assert(offsetof(SuperPage, manifest_digest) == 80);
-static_assert(offsetof(SuperPage, reserved) == 112);
+static_assert(offsetof(SuperPage, journal) == 112);
 static_assert(offsetof(SuperPage, crc) == 4092);
 
 std::string Place(const std::string& what, uint32_t copy_index) {
@@ -57,6 +61,8 @@ SuperPageBytes EncodeSuperblock(const Superblock& super, uint32_t copy_index) {
   page.manifest_number = super.manifest_number;
   page.manifest_size = super.manifest_size;
   page.manifest_digest = super.manifest_digest;
+  page.journal = super.journal;
+  page.journal_size = super.journal_size;
   return MoveSuperPage(std::bit_cast<SuperPageBytes>(page), copy_index);
 }
 
@@ -91,6 +97,14 @@ Result<Superblock> DecodeSuperblock(base::ByteSpan bytes, uint32_t copy_index,
   if (!is_zero && page.minor <= kFormatMinor) {
     return base::Corruption(place + ": reserved bytes are not zero");
   }
+  const bool is_journal_sound = ((page.incompatible & kFlagJournal) != 0 || page.journal == 0) &&
+                                (page.journal == 0) == (page.journal_size == 0) &&
+                                page.journal_size % kPageSize == 0 &&
+                                page.journal_size <= kJournalSizeMax;
+  if (!is_journal_sound) {
+    return base::Corruption(place + ": journal " + std::to_string(page.journal) + " of " +
+                            std::to_string(page.journal_size) + " bytes is not possible");
+  }
   Superblock super;
   super.major = page.major;
   super.minor = page.minor;
@@ -100,6 +114,8 @@ Result<Superblock> DecodeSuperblock(base::ByteSpan bytes, uint32_t copy_index,
   super.manifest_number = page.manifest_number;
   super.manifest_size = page.manifest_size;
   super.manifest_digest = page.manifest_digest;
+  super.journal = page.journal;
+  super.journal_size = page.journal_size;
   return super;
 }
 

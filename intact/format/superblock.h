@@ -23,6 +23,8 @@ struct Superblock {
   uint64_t manifest_number = 0;
   uint64_t manifest_size = 0;
   base::Digest manifest_digest;
+  uint64_t journal = 0;       // The file journal-<n> that newer versions are appended to; 0: none.
+  uint64_t journal_size = 0;  // Of one of its two halves, in bytes; 0 when there is none.
 
   bool operator==(const Superblock&) const = default;
 };

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -13,6 +15,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "intact/os/mapping_guard.h"
 
 namespace intact::os {
 namespace {
@@ -55,13 +59,25 @@ Result<Descriptor> Open(const std::string& path, int flags) {
   return Descriptor(fd);
 }
 
-Result<uint64_t> SizeOf(const Descriptor& descriptor, const std::string& path) {
+// What of a file changes when it is written.
+struct FileStamp {
+  uint64_t size = 0;
+  int64_t mtime_ns = 0;
+};
+
+Result<FileStamp> StampOf(const Descriptor& descriptor, const std::string& path) {
   struct stat info {};
   if (fstat(descriptor.get(), &info) != 0) return ErrnoStatus(errno, "stat", path);
   if (!S_ISREG(info.st_mode)) {
     return base::InvalidArgument("cannot use " + path + ": it is not a regular file");
   }
-  return static_cast<uint64_t>(info.st_size);
+  return FileStamp{static_cast<uint64_t>(info.st_size),
+                   int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
+Result<uint64_t> SizeOf(const Descriptor& descriptor, const std::string& path) {
+  INTACT_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(descriptor, path));
+  return stamp.size;
 }
 
 class RealFile final : public File {
@@ -112,26 +128,86 @@ class RealFile final : public File {
 
 class RealMapping final : public Mapping {
  public:
-  RealMapping(void* address, size_t size) : address_(address), size_(size) {}
+  // `stamp` is of before the map was made, so that no change since then is missed.
+  static Result<std::unique_ptr<Mapping>> Make(Descriptor descriptor, std::string path,
+                                               FileStamp stamp) {
+    std::unique_ptr<RealMapping> mapping(
+        new RealMapping(std::move(descriptor), std::move(path), stamp));
+    if (stamp.size > 0) {
+      void* address =
+          mmap(nullptr, stamp.size, PROT_READ, MAP_SHARED, mapping->descriptor_.get(), 0);
+      if (address == MAP_FAILED) return ErrnoStatus(errno, "map", mapping->path_);
+      mapping->address_ = address;
+      INTACT_ASSIGN_OR_RETURN(MappingGuard guard, MappingGuard::Make(address, stamp.size));
+      mapping->guard_.emplace(std::move(guard));
+    }
+    return std::unique_ptr<Mapping>(std::move(mapping));
+  }
+
   ~RealMapping() override {
-    if (address_ != nullptr) munmap(address_, size_);
+    guard_.reset();
+    if (address_ != nullptr) munmap(address_, stamp_.size);
   }
   RealMapping(const RealMapping&) = delete;
   RealMapping& operator=(const RealMapping&) = delete;
 
-  base::ByteSpan bytes() const override { return {static_cast<const std::byte*>(address_), size_}; }
-
-  void Release(uint64_t offset, uint64_t size) override {
-    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-    const uint64_t begin = offset / page * page;
-    const uint64_t end = std::min<uint64_t>(size_, base::AlignUp(offset + size, page));
-    if (begin >= end) return;
-    madvise(static_cast<std::byte*>(address_) + begin, end - begin, MADV_DONTNEED);
+  base::ByteSpan bytes() const override {
+    return {static_cast<const std::byte*>(address_), stamp_.size};
   }
 
+  Status Check(MappingCheck check) const override {
+    FileStamp now = stamp_;
+    if (check != MappingCheck::kPages) {
+      INTACT_ASSIGN_OR_RETURN(now, StampOf(descriptor_, path_));
+    }
+    if (now.size != stamp_.size) {
+      return base::Corruption(path_ + " was changed while it was open: expected " +
+                              std::to_string(stamp_.size) + " bytes, found " +
+                              std::to_string(now.size));
+    }
+    if (check == MappingCheck::kContent && now.mtime_ns != stamp_.mtime_ns) {
+      return base::Corruption(
+          path_ + " was changed while it was open: expected one last written at " +
+          std::to_string(stamp_.mtime_ns) + " ns, found " + std::to_string(now.mtime_ns) + " ns");
+    }
+    // Last, so that what the size misses, cut and grown again, is not missed here.
+    if (guard_ && guard_->is_damaged()) {
+      return base::Corruption(path_ +
+                              " was changed while it was open, or its disk failed: a part of it "
+                              "could not be read");
+    }
+    return base::Ok();
+  }
+
+  Result<uint64_t> ChangeMark() const override {
+    INTACT_ASSIGN_OR_RETURN(const FileStamp now, StampOf(descriptor_, path_));
+    return static_cast<uint64_t>(now.mtime_ns);
+  }
+
+  void Advise(uint64_t offset, uint64_t size, Access access) override {
+    static constexpr int kAdvice[] = {MADV_NORMAL, MADV_RANDOM, MADV_WILLNEED};
+    ForPages(offset, size, kAdvice[static_cast<size_t>(access)]);
+  }
+
+  void Release(uint64_t offset, uint64_t size) override { ForPages(offset, size, MADV_DONTNEED); }
+
  private:
-  void* address_;
-  size_t size_;
+  void ForPages(uint64_t offset, uint64_t size, int advice) {
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    const uint64_t begin = offset / page * page;
+    const uint64_t end = std::min<uint64_t>(stamp_.size, base::AlignUp(offset + size, page));
+    if (begin >= end) return;
+    madvise(static_cast<std::byte*>(address_) + begin, end - begin, advice);
+  }
+
+  RealMapping(Descriptor descriptor, std::string path, FileStamp stamp)
+      : descriptor_(std::move(descriptor)), path_(std::move(path)), stamp_(stamp) {}
+
+  Descriptor descriptor_;  // To ask for the file's state; the map itself needs none.
+  std::string path_;
+  FileStamp stamp_;
+  void* address_ = nullptr;
+  std::optional<MappingGuard> guard_;
 };
 
 class RealFileLock final : public FileLock {
@@ -156,11 +232,8 @@ class RealFileSystemImpl final : public FileSystem {
 
   Result<std::unique_ptr<Mapping>> Map(const std::string& path) override {
     INTACT_ASSIGN_OR_RETURN(Descriptor descriptor, Open(path, O_RDONLY));
-    INTACT_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(descriptor, path));
-    if (size == 0) return std::unique_ptr<Mapping>(std::make_unique<RealMapping>(nullptr, 0));
-    void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
-    if (address == MAP_FAILED) return ErrnoStatus(errno, "map", path);
-    return std::unique_ptr<Mapping>(std::make_unique<RealMapping>(address, size));
+    INTACT_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(descriptor, path));
+    return RealMapping::Make(std::move(descriptor), path, stamp);
   }
 
   Status Rename(const std::string& source, const std::string& target) override {
@@ -214,6 +287,13 @@ class RealFileSystemImpl final : public FileSystem {
   }
 
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    INTACT_ASSIGN_OR_RETURN(const bool is_network, IsNetworkFileSystem(ParentPath(path)));
+    if (is_network) {
+      return base::Unsupported(
+          ParentPath(path) +
+          " is on a network file system, where a writer cannot know that it is "
+          "alone: write to a local disk, and copy the folder when it is done");
+    }
     INTACT_ASSIGN_OR_RETURN(Descriptor descriptor, Open(path, O_RDWR | O_CREAT));
     struct flock lock {};
     lock.l_type = F_WRLCK;
@@ -322,6 +402,36 @@ std::string AbsolutePath(std::string_view path) {
     }
   }
   return result.empty() ? "/" : result;
+}
+
+Result<bool> IsNetworkFileSystem(const std::string& path) {
+  // As the kernel's include/uapi/linux/magic.h and the file systems themselves name them. Compared
+  // by 32 bits: on some machines the field is signed.
+  constexpr std::array<uint32_t, 8> kNetworkTypes = {
+      0x6969,      // NFS
+      0x517b,      // SMB, the old driver
+      0xff534d42,  // CIFS
+      0xfe534d42,  // SMB 2 and 3
+      0x5346414f,  // OpenAFS
+      0x6b414653,  // AFS, the kernel's
+      0x73757245,  // Coda
+      0x564c,      // NCP
+  };
+  struct statfs info {};
+  int result = -1;
+  do {
+    result = statfs(path.c_str(), &info);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) return ErrnoStatus(errno, "look at the file system of", path);
+  const auto type = static_cast<uint32_t>(info.f_type);
+  return std::find(kNetworkTypes.begin(), kNetworkTypes.end(), type) != kNetworkTypes.end();
+}
+
+Status ForgetCached(const std::string& path, uint64_t offset, uint64_t size) {
+  INTACT_ASSIGN_OR_RETURN(const Descriptor descriptor, Open(path, O_RDONLY));
+  const int error = posix_fadvise(descriptor.get(), static_cast<off_t>(offset),
+                                  static_cast<off_t>(size), POSIX_FADV_DONTNEED);
+  return error == 0 ? base::Ok() : ErrnoStatus(error, "forget cached pages of", path);
 }
 
 Status ShareFile(const std::string& path) {

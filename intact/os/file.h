@@ -33,14 +33,47 @@ class File {
   virtual base::Result<uint64_t> Size() const = 0;
 };
 
-// A read-only view of a whole file, alive until destroyed; the file must not shrink meanwhile.
+// How much of what was mapped must still hold. Each level includes those before it.
+enum class MappingCheck : unsigned char {
+  // No page was missing when it was read. Costs a load.
+  kPages,
+  // The file has the size it was mapped with. One fstat, as all that follow: some 0.2 us.
+  kSize,
+  // The file was not written since it was mapped: for files that never change once they are
+  // written. Seen by the time of its last change: on Linux before 6.13 a write within the same
+  // tick of the clock (1 to 10 ms) as the one before the mapping looks like none, and so does,
+  // anywhere, one whose author sets the time back. Renaming, unlinking, linking and permissions
+  // are no change of the file.
+  kContent,
+};
+
+// How mapped bytes will be read.
+enum class Access : unsigned char {
+  kNormal,  // In runs: a page that is read from the disk brings a window around it along.
+  kRandom,  // Here and there: each page is read from the disk alone.
+  kSoon,    // All of it soon: begin to read it from the disk now. Changes nothing for later reads.
+};
+
+// A read-only view of a whole file, alive until destroyed. Other processes may do to the file what
+// they like: reading its bytes never ends the process (mapping_guard.h), but they may change while
+// they are read, and all of them are zeros once one of their pages was found missing. So: take
+// copies of what must hold still, and ask Check after reading, before what was read is used for an
+// answer.
 class Mapping {
  public:
   virtual ~Mapping() = default;
   virtual base::ByteSpan bytes() const = 0;
+  // kCorruption, with the path, when what `check` names does not hold; once the pages are damaged,
+  // always.
+  virtual base::Status Check(MappingCheck check) const = 0;
+  // A number that is another one after the file was written, as far as kContent sees that: for
+  // files that a living writer appends to.
+  virtual base::Result<uint64_t> ChangeMark() const = 0;
   // Tells the kernel that pages of [offset, offset + size) may leave this process's resident set;
   // they are read again when touched. A hint; never fails.
   virtual void Release(uint64_t offset, uint64_t size) = 0;
+  // Tells the kernel how [offset, offset + size) will be read. A hint; never fails.
+  virtual void Advise(uint64_t /*offset*/, uint64_t /*size*/, Access /*access*/) {}
 };
 
 // Held until destroyed, or until the process dies in any way.
@@ -71,6 +104,7 @@ class FileSystem {
   // Takes the exclusive lock of `path`, creating it; an open-file-description lock, so that a
   // second open in the same process is refused too. kUnavailable with the holder's process id when
   // it is held.
+  // kUnsupported on a network file system: see IsNetworkFileSystem.
   virtual base::Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 };
 
@@ -81,6 +115,17 @@ FileSystem& RealFileSystem();
 base::Result<base::Bytes> ReadFile(FileSystem& files, const std::string& path, uint64_t size_max);
 // Replaces `path` atomically and durably: temporary file, sync, rename, sync of the folder.
 base::Status WriteFileDurably(FileSystem& files, const std::string& path, base::ByteSpan bytes);
+
+// Whether the file or folder lies on a file system that other machines write as well (NFS, SMB,
+// AFS, Coda). Their locks and caches do not give what a writer needs: that it is alone, and that
+// what it synced is what all others read. Folders of a virtual machine's host (9P) and FUSE are
+// taken for local.
+base::Result<bool> IsNetworkFileSystem(const std::string& path);
+
+// Asks the kernel to drop clean pages of [offset, offset + size) of a file, 0 for all of it, from
+// its cache, so that they come from the disk when they are read next: for measuring just that.
+// Pages that are resident in a process stay.
+base::Status ForgetCached(const std::string& path, uint64_t offset, uint64_t size);
 
 // Gives a file of ours, which is made for its owner only, the permissions that other programs' new
 // files get: what the process's umask leaves of reading and writing for all.

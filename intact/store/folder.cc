@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace intact::store {
 namespace {
@@ -11,6 +12,7 @@ using base::Status;
 
 constexpr std::string_view kManifestPrefix = "manifest-";
 constexpr std::string_view kSegmentPrefix = "seg-";
+constexpr std::string_view kJournalPrefix = "journal-";
 
 // The number in "<prefix><decimal>", as this module writes it: no sign, no leading zeros.
 std::optional<uint64_t> NumberIn(std::string_view name, std::string_view prefix) {
@@ -30,22 +32,38 @@ bool IsBeginningOfStore(std::string_view name) {
 
 bool IsStoreName(std::string_view name) {
   return IsBeginningOfStore(name) || name == kSuperName || NumberIn(name, kManifestPrefix) ||
-         NumberIn(name, kSegmentPrefix);
+         NumberIn(name, kSegmentPrefix) || NumberIn(name, kJournalPrefix);
 }
 
-Result<std::shared_ptr<const Snapshot>> LoadSnapshot(os::FileSystem& files,
-                                                     const std::string& folder,
-                                                     const format::Superblock& super) {
-  INTACT_ASSIGN_OR_RETURN(format::Manifest manifest, ReadManifest(files, folder, super));
-  std::vector<std::shared_ptr<const Segment>> segments;
-  for (const format::SegmentEntry& entry : manifest.segments) {
-    INTACT_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment,
-                            Segment::Open(files, SegmentPath(folder, entry.id), manifest.store,
-                                          entry, manifest.spec.dimensions));
-    segments.push_back(std::move(segment));
+// Small enough to be read whole at once: what lies in a journal.
+bool IsWhole(const Segment& segment) {
+  for (const format::SectionEntry& section : segment.header().sections) {
+    if (!segment.Check(section.kind, PageUse::kKeep).ok()) return false;
   }
-  return std::shared_ptr<const Snapshot>(
-      std::make_shared<Snapshot>(std::move(manifest), super.manifest_size, std::move(segments)));
+  return true;
+}
+
+// Reads bytes that `digest` seals from `offset` of `file`, or, in a journal, from the same place of
+// the other half.
+Result<base::Bytes> ReadSealed(const os::File& file, const format::VersionEntry& entry,
+                               const std::string& path) {
+  base::Bytes bytes(entry.size);
+  INTACT_ASSIGN_OR_RETURN(const uint64_t file_size, file.Size());
+  const int half_count = entry.location.journal == 0 ? 1 : 2;
+  Status failure;
+  for (int half = 0; half < half_count; ++half) {
+    const uint64_t offset = entry.location.offset + (half == 0 ? 0 : file_size / 2);
+    if (const Status read = file.ReadAt(offset, bytes); !read.ok()) {
+      failure = read;
+      continue;
+    }
+    const base::Digest digest = base::DigestOf(bytes);
+    if (digest == entry.digest) return bytes;
+    failure = base::Corruption(path + " at offset " + std::to_string(offset) +
+                               ": the digest differs: " + "expected " + entry.digest.ToHex() +
+                               ", found " + digest.ToHex());
+  }
+  return failure;
 }
 
 }  // namespace
@@ -58,6 +76,10 @@ std::string SegmentPath(const std::string& folder, uint64_t id) {
   return os::JoinPath(folder, std::string(kSegmentPrefix) + std::to_string(id));
 }
 
+std::string JournalPath(const std::string& folder, uint64_t number) {
+  return os::JoinPath(folder, std::string(kJournalPrefix) + std::to_string(number));
+}
+
 Result<base::Bytes> ReadSuperFile(os::FileSystem& files, const std::string& folder) {
   const std::string path = SuperPath(folder);
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file, files.OpenForRead(path));
@@ -67,60 +89,188 @@ Result<base::Bytes> ReadSuperFile(os::FileSystem& files, const std::string& fold
   return bytes;
 }
 
+format::VersionEntry EntryOf(const format::Superblock& super) {
+  format::VersionEntry entry;
+  entry.version = super.manifest_number;
+  entry.size = super.manifest_size;
+  entry.digest = super.manifest_digest;
+  return entry;
+}
+
 Result<format::Manifest> ReadManifest(os::FileSystem& files, const std::string& folder,
-                                      const format::Superblock& super) {
-  const std::string path = ManifestPath(folder, super.manifest_number);
-  if (super.manifest_size > format::kManifestSizeMax) {
-    return base::Corruption(SuperPath(folder) + ": the manifest's size " +
-                            std::to_string(super.manifest_size) + " is above the limit " +
-                            std::to_string(format::kManifestSizeMax));
+                                      const format::Uuid& store,
+                                      const format::VersionEntry& entry) {
+  const bool is_in_journal = entry.location.journal != 0;
+  const std::string path = is_in_journal ? JournalPath(folder, entry.location.journal)
+                                         : ManifestPath(folder, entry.version);
+  if (entry.size > format::kManifestSizeMax) {
+    return base::Corruption(path + ": the manifest's size " + std::to_string(entry.size) +
+                            " is above the limit " + std::to_string(format::kManifestSizeMax));
   }
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file, files.OpenForRead(path));
-  INTACT_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  if (size != super.manifest_size) {
-    return base::Corruption(path + ": expected " + std::to_string(super.manifest_size) +
-                            " bytes, found " + std::to_string(size));
+  if (!is_in_journal) {
+    INTACT_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+    if (size != entry.size) {
+      return base::Corruption(path + ": expected " + std::to_string(entry.size) + " bytes, found " +
+                              std::to_string(size));
+    }
   }
-  base::Bytes bytes(size);
-  INTACT_RETURN_IF_ERROR(file->ReadAt(0, bytes));
-  const base::Digest digest = base::DigestOf(bytes);
-  if (digest != super.manifest_digest) {
-    return base::Corruption(path + " at offset 0: the digest differs: expected " +
-                            super.manifest_digest.ToHex() + ", found " + digest.ToHex());
-  }
+  INTACT_ASSIGN_OR_RETURN(const base::Bytes bytes, ReadSealed(*file, entry, path));
   INTACT_ASSIGN_OR_RETURN(format::Manifest manifest, format::DecodeManifest(bytes, path));
-  if (manifest.store != super.store || manifest.version != super.manifest_number) {
-    return base::Corruption(path + ": expected version " + std::to_string(super.manifest_number) +
-                            " of store " + super.store.ToString() + ", found version " +
+  if (manifest.store != store || manifest.version != entry.version) {
+    return base::Corruption(path + ": expected version " + std::to_string(entry.version) +
+                            " of store " + store.ToString() + ", found version " +
                             std::to_string(manifest.version) + " of store " +
                             manifest.store.ToString());
   }
   return manifest;
 }
 
+Result<std::shared_ptr<os::Mapping>> JournalMaps::Get(uint64_t number) {
+  std::shared_ptr<os::Mapping>& map = maps_[number];
+  if (map == nullptr) {
+    INTACT_ASSIGN_OR_RETURN(map, files_.Map(JournalPath(folder_, number)));
+  }
+  return map;
+}
+
+Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files, const std::string& folder,
+                                                   const format::Uuid& store,
+                                                   const format::SegmentEntry& entry,
+                                                   uint32_t dimensions, JournalMaps& maps) {
+  if (entry.location.journal == 0) {
+    const std::string path = SegmentPath(folder, entry.id);
+    INTACT_ASSIGN_OR_RETURN(std::shared_ptr<os::Mapping> mapping, files.Map(path));
+    if (mapping->bytes().size() != entry.file_size) {
+      return base::Corruption(path + ": expected " + std::to_string(entry.file_size) +
+                              " bytes, found " + std::to_string(mapping->bytes().size()));
+    }
+    return Segment::Open(std::move(mapping), 0, path, store, entry, dimensions);
+  }
+  const std::string path = JournalPath(folder, entry.location.journal);
+  INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<os::Mapping> mapping,
+                          maps.Get(entry.location.journal));
+  const uint64_t half_size = mapping->bytes().size() / 2;
+  Result<std::shared_ptr<const Segment>> first =
+      Segment::Open(mapping, entry.location.offset, path, store, entry, dimensions);
+  if (first.ok() && IsWhole(**first)) return first;
+  Result<std::shared_ptr<const Segment>> second =
+      Segment::Open(mapping, half_size + entry.location.offset, path, store, entry, dimensions);
+  if (second.ok() && (!first.ok() || IsWhole(**second))) return second;
+  return first;
+}
+
+Result<std::shared_ptr<const Snapshot>> LoadSnapshot(os::FileSystem& files,
+                                                     const std::string& folder,
+                                                     const format::Uuid& store,
+                                                     const format::VersionEntry& entry,
+                                                     JournalMaps& maps) {
+  INTACT_ASSIGN_OR_RETURN(format::Manifest manifest, ReadManifest(files, folder, store, entry));
+  std::vector<std::shared_ptr<const Segment>> segments;
+  for (const format::SegmentEntry& segment_entry : manifest.segments) {
+    INTACT_ASSIGN_OR_RETURN(
+        std::shared_ptr<const Segment> segment,
+        OpenSegment(files, folder, store, segment_entry, manifest.spec.dimensions, maps));
+    segments.push_back(std::move(segment));
+  }
+  format::VersionEntry self = entry;
+  self.wall_ns = manifest.wall_ns;
+  return std::shared_ptr<const Snapshot>(
+      std::make_shared<Snapshot>(std::move(manifest), self, std::move(segments)));
+}
+
+Result<JournalContent> LoadJournal(const os::Mapping& mapping, const format::Superblock& super,
+                                   const std::string& path) {
+  if (mapping.bytes().size() != 2 * super.journal_size) {
+    return base::Corruption(path + ": expected " + std::to_string(2 * super.journal_size) +
+                            " bytes, found " + std::to_string(mapping.bytes().size()));
+  }
+  Result<JournalContent> content = ReadJournal(mapping.bytes(), super.store, super.journal, path);
+  // A writer may have appended two frames while the first of them was looked for.
+  for (int attempt = 1; content.code() == base::Code::kCorruption && attempt < kReadAttemptsMax;
+       ++attempt) {
+    Result<JournalContent> again = ReadJournal(mapping.bytes(), super.store, super.journal, path);
+    if (again.status().message() == content.status().message()) break;
+    content = std::move(again);
+  }
+  // A part that cannot be read looks like one that nobody wrote yet.
+  INTACT_RETURN_IF_ERROR(mapping.Check(os::MappingCheck::kSize));
+  if (!content.ok()) return content;
+  uint64_t expected = super.manifest_number + 1;
+  for (const JournalFrame& frame : content->frames) {
+    if (frame.head.version <= super.manifest_number) continue;
+    if (frame.head.version != expected) {
+      return base::Corruption(path + " at offset " + std::to_string(frame.head.offset) +
+                              ": expected version " + std::to_string(expected) + ", found " +
+                              std::to_string(frame.head.version));
+    }
+    ++expected;
+  }
+  return content;
+}
+
+format::VersionEntry NewestOf(const format::Superblock& super, const JournalContent& journal) {
+  if (!journal.frames.empty()) {
+    const format::FrameHead& head = journal.frames.back().head;
+    const format::Location location{super.journal, head.offset + head.manifest_offset};
+    if (head.version > super.manifest_number) {
+      return {head.version, 0, location, head.manifest_size, head.manifest_digest};
+    }
+  }
+  return EntryOf(super);
+}
+
+namespace {
+
+// The newest version of a superblock: its own, or the newest frame of its journal. `attempted` says
+// which one that was, also when its files could not be opened.
+Result<LoadedVersion> LoadNewest(os::FileSystem& files, const std::string& folder,
+                                 format::SuperFile super, uint64_t& attempted) {
+  LoadedVersion loaded;
+  loaded.super = std::move(super);
+  const format::Superblock& active = loaded.super.active;
+  JournalMaps maps(files, folder);
+  if (active.journal != 0) {
+    INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<os::Mapping> mapping, maps.Get(active.journal));
+    INTACT_ASSIGN_OR_RETURN(loaded.journal,
+                            LoadJournal(*mapping, active, JournalPath(folder, active.journal)));
+    mapping->Release(0, mapping->bytes().size());
+  }
+  const format::VersionEntry newest = NewestOf(active, loaded.journal);
+  attempted = newest.version;
+  INTACT_ASSIGN_OR_RETURN(loaded.snapshot, LoadSnapshot(files, folder, active.store, newest, maps));
+  return loaded;
+}
+
+}  // namespace
+
 Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder) {
   base::Bytes previous;
+  uint64_t previous_version = 0;
   Status failure;
   for (int attempt = 0; attempt < kReadAttemptsMax; ++attempt) {
     INTACT_ASSIGN_OR_RETURN(base::Bytes bytes, ReadSuperFile(files, folder));
-    // Nothing was committed since the last attempt failed, so the failure is not a race.
-    if (attempt > 0 && bytes == previous) {
-      if (failure.code() != base::Code::kNotFound) return failure;
-      return base::Corruption("a file that " + SuperPath(folder) +
-                              " needs is missing: " + failure.message());
-    }
+    uint64_t version = 0;
     Result<format::SuperFile> super = format::DecodeSuperFile(bytes, SuperPath(folder));
+    Status now = super.status();
     if (super.ok()) {
-      Result<std::shared_ptr<const Snapshot>> snapshot = LoadSnapshot(files, folder, super->active);
-      if (snapshot.ok()) return LoadedVersion{*std::move(super), *std::move(snapshot)};
-      failure = snapshot.status();
-      if (failure.code() != base::Code::kNotFound) return failure;
-    } else {
-      // A page may be read while it is being written.
-      failure = super.status();
-      if (failure.code() != base::Code::kCorruption) return failure;
+      Result<LoadedVersion> loaded = LoadNewest(files, folder, *std::move(super), version);
+      if (loaded.ok()) return loaded;
+      now = loaded.status();
+      if (now.code() != base::Code::kNotFound) return now;
+    } else if (now.code() != base::Code::kCorruption) {
+      return now;
     }
+    // Nothing was committed since the last attempt failed, so the failure is not a race: neither a
+    // file unlinked by a writer nor a page read while it was written.
+    if (attempt > 0 && bytes == previous && version == previous_version) {
+      if (now.code() != base::Code::kNotFound) return now;
+      return base::Corruption("a file that " + SuperPath(folder) +
+                              " needs is missing: " + now.message());
+    }
+    failure = std::move(now);
     previous = std::move(bytes);
+    previous_version = version;
   }
   return base::Unavailable(folder +
                            ": a writer replaces versions faster than they can be opened (" +
@@ -163,15 +313,17 @@ Status CreateFolderDurably(os::FileSystem& files, const std::string& folder) {
 }
 
 Status CreateStore(os::FileSystem& files, const std::string& folder, const CollectionSpec& spec,
-                   const format::Uuid& uuid, int64_t wall_ns) {
+                   const format::Retention& retention, const format::Uuid& uuid, int64_t wall_ns) {
   format::Manifest manifest;
   manifest.store = uuid;
   manifest.wall_ns = wall_ns;
   manifest.spec = spec;
+  manifest.retention = retention;
   const base::Bytes manifest_bytes = format::EncodeManifest(manifest);
   INTACT_RETURN_IF_ERROR(WriteNewFile(files, ManifestPath(folder, 0), manifest_bytes));
 
   format::Superblock super;
+  super.flags.incompatible = format::kFlagJournal;
   super.store = uuid;
   super.manifest_size = manifest_bytes.size();
   super.manifest_digest = base::DigestOf(manifest_bytes);
@@ -187,19 +339,60 @@ Status CreateStore(os::FileSystem& files, const std::string& folder, const Colle
   return files.SyncDirectory(folder);
 }
 
-void SweepFolder(os::FileSystem& files, const std::string& folder,
-                 const format::Manifest& manifest) {
+void FilesInUse::Add(const format::VersionEntry& entry, const format::Manifest& manifest) {
+  std::vector<std::string>& names = files_[entry.version];
+  std::set<uint64_t> journals;
+  if (entry.location.journal == 0) {
+    names.push_back(ManifestPath(folder_, entry.version));
+  } else {
+    journals.insert(entry.location.journal);
+  }
+  for (const format::SegmentEntry& segment : manifest.segments) {
+    if (segment.location.journal == 0) {
+      names.push_back(SegmentPath(folder_, segment.id));
+    } else {
+      journals.insert(segment.location.journal);
+    }
+  }
+  for (const uint64_t journal : journals) names.push_back(JournalPath(folder_, journal));
+  for (const std::string& name : names) ++counts_[name];
+}
+
+std::vector<std::string> FilesInUse::Remove(uint64_t version) {
+  std::vector<std::string> free;
+  for (const std::string& name : files_[version]) {
+    if (--counts_[name] > 0) continue;
+    counts_.erase(name);
+    if (!Needs(name)) free.push_back(name);
+  }
+  files_.erase(version);
+  return free;
+}
+
+bool FilesInUse::Needs(const std::string& path) const {
+  return counts_.contains(path) || (journal_ != 0 && path == JournalPath(folder_, journal_));
+}
+
+Result<FilesInUse> ReadFilesInUse(os::FileSystem& files, const std::string& folder,
+                                  const Snapshot& newest, const format::Superblock& super) {
+  FilesInUse used(folder);
+  used.Add(newest.self(), newest.manifest());
+  for (const format::VersionEntry& entry : newest.manifest().history) {
+    INTACT_ASSIGN_OR_RETURN(const format::Manifest manifest,
+                            ReadManifest(files, folder, newest.uuid(), entry));
+    used.Add(entry, manifest);
+  }
+  used.set_journal(super.journal);
+  return used;
+}
+
+void SweepFolder(os::FileSystem& files, const std::string& folder, const FilesInUse& used) {
   const Result<std::vector<std::string>> names = files.ListNames(folder);
   if (!names.ok()) return;
   for (const std::string& name : *names) {
-    bool is_leftover = name == kSuperTemporaryName;
-    if (const auto version = NumberIn(name, kManifestPrefix)) {
-      is_leftover = *version != manifest.version && *version != manifest.parent;
-    } else if (const auto id = NumberIn(name, kSegmentPrefix)) {
-      is_leftover = std::none_of(manifest.segments.begin(), manifest.segments.end(),
-                                 [&](const auto& entry) { return entry.id == *id; });
-    }
-    if (is_leftover) static_cast<void>(files.Remove(os::JoinPath(folder, name)).ok());
+    if (!IsStoreName(name) || name == kLockName || name == kSuperName) continue;
+    const std::string path = os::JoinPath(folder, name);
+    if (!used.Needs(path)) static_cast<void>(files.Remove(path).ok());
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "intact/base/base.h"
 #include "intact/format/superblock.h"
 #include "intact/os/file.h"
+#include "intact/store/journal.h"
 #include "intact/store/snapshot.h"
 
 namespace intact::store {
@@ -23,24 +25,68 @@ inline constexpr std::string_view kLockName = "LOCK";
 
 std::string ManifestPath(const std::string& folder, uint64_t version);
 std::string SegmentPath(const std::string& folder, uint64_t id);
+std::string JournalPath(const std::string& folder, uint64_t number);
 inline std::string SuperPath(const std::string& folder) { return os::JoinPath(folder, kSuperName); }
 
 // How often a reader begins again because a writer unlinked what it was about to open.
-inline constexpr int kReadAttemptsMax = 10;
+inline constexpr int kReadAttemptsMax = 30;
 
 // At most a few bytes above the size of a whole superblock file. kNotFound when there is none.
 base::Result<base::Bytes> ReadSuperFile(os::FileSystem& files, const std::string& folder);
 
-// The manifest that `super` names, compared with its size and digest.
+// The version that `super` names; newer ones may be in its journal.
+format::VersionEntry EntryOf(const format::Superblock& super);
+
+// The manifest of the version that `entry` names, compared with its size and digest. In a journal
+// the second half is read when the first is damaged.
 base::Result<format::Manifest> ReadManifest(os::FileSystem& files, const std::string& folder,
-                                            const format::Superblock& super);
+                                            const format::Uuid& store,
+                                            const format::VersionEntry& entry);
+
+// Journals mapped so far, for opening the segments of a version.
+class JournalMaps {
+ public:
+  JournalMaps(os::FileSystem& files, const std::string& folder) : files_(files), folder_(folder) {}
+  void Add(uint64_t number, std::shared_ptr<os::Mapping> mapping) {
+    maps_[number] = std::move(mapping);
+  }
+  base::Result<std::shared_ptr<os::Mapping>> Get(uint64_t number);
+
+ private:
+  os::FileSystem& files_;
+  const std::string& folder_;
+  std::map<uint64_t, std::shared_ptr<os::Mapping>> maps_;
+};
+
+// Opens the segment wherever it lies; in a journal, in a half in which it is whole.
+base::Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files,
+                                                         const std::string& folder,
+                                                         const format::Uuid& store,
+                                                         const format::SegmentEntry& entry,
+                                                         uint32_t dimensions, JournalMaps& maps);
+
+// Opens a version of the store.
+base::Result<std::shared_ptr<const Snapshot>> LoadSnapshot(os::FileSystem& files,
+                                                           const std::string& folder,
+                                                           const format::Uuid& store,
+                                                           const format::VersionEntry& entry,
+                                                           JournalMaps& maps);
 
 struct LoadedVersion {
   format::SuperFile super;
   std::shared_ptr<const Snapshot> snapshot;
+  JournalContent journal;  // Of the superblock's, empty when it names none.
 };
-// Reads the current version, as a reader does. kNotFound when there is no superblock.
+// Reads the newest version, as a reader does. kNotFound when there is no superblock.
 base::Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder);
+
+// What the journal's last frame says, or else the superblock.
+format::VersionEntry NewestOf(const format::Superblock& super, const JournalContent& journal);
+
+// Reads the frames of the superblock's journal and checks that those newer than its manifest follow
+// on it without a gap.
+base::Result<JournalContent> LoadJournal(const os::Mapping& mapping,
+                                         const format::Superblock& super, const std::string& path);
 
 // Why a folder without a superblock cannot be opened: kNotFound when it is missing, empty or holds
 // the beginnings of a store only, kInvalidArgument when it holds files that are not a store's,
@@ -53,12 +99,37 @@ base::Status CreateFolderDurably(os::FileSystem& files, const std::string& folde
 // Makes an empty store in an existing folder that holds nothing but leftovers of this function.
 // Needs the lock.
 base::Status CreateStore(os::FileSystem& files, const std::string& folder,
-                         const CollectionSpec& spec, const format::Uuid& uuid, int64_t wall_ns);
+                         const CollectionSpec& spec, const format::Retention& retention,
+                         const format::Uuid& uuid, int64_t wall_ns);
 
-// Unlinks files of a store's names that `manifest` does not need: what a crash left over. Needs the
-// lock. Failures do no harm: whoever writes such a name unlinks it first.
-void SweepFolder(os::FileSystem& files, const std::string& folder,
-                 const format::Manifest& manifest);
+// Files that the versions kept need, each counted once a version. Thread-compatible.
+class FilesInUse {
+ public:
+  explicit FilesInUse(std::string folder) : folder_(std::move(folder)) {}
+
+  void Add(const format::VersionEntry& entry, const format::Manifest& manifest);
+  // Paths that no version needs once this one, added before, is gone.
+  std::vector<std::string> Remove(uint64_t version);
+  // The journal that commits go to, besides.
+  void set_journal(uint64_t number) { journal_ = number; }
+
+  bool Needs(const std::string& path) const;
+
+ private:
+  std::string folder_;
+  uint64_t journal_ = 0;
+  std::map<std::string, uint64_t> counts_;
+  std::map<uint64_t, std::vector<std::string>> files_;  // By version.
+};
+
+// What the newest version and its history need. kCorruption when a manifest of the history cannot
+// be read.
+base::Result<FilesInUse> ReadFilesInUse(os::FileSystem& files, const std::string& folder,
+                                        const Snapshot& newest, const format::Superblock& super);
+
+// Unlinks files of a store's names that are not in use: what a crash left over. Needs the lock.
+// Failures do no harm: whoever writes such a name unlinks it first.
+void SweepFolder(os::FileSystem& files, const std::string& folder, const FilesInUse& used);
 
 // Writes a whole new file and syncs it, its name not yet; an older file of that name is unlinked
 // first.

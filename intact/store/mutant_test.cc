@@ -143,11 +143,10 @@ class BuggyFileSystem final : public testing::ForwardingFileSystem {
   // What the store does after the sync, done before it, and durably.
   void UnlinkUnnamed(const std::string& super_path) {
     const std::string folder = os::ParentPath(super_path);
-    const auto bytes = ReadSuperFile(below(), folder);
-    const auto super = format::DecodeSuperFile(*bytes, super_path);
-    const auto manifest = ReadManifest(below(), folder, super->active);
-    if (!manifest.ok()) return;
-    SweepFolder(below(), folder, *manifest);
+    const auto loaded = LoadVersion(below(), folder);
+    if (!loaded.ok()) return;
+    const auto used = ReadFilesInUse(below(), folder, *loaded->snapshot, loaded->super.active);
+    SweepFolder(below(), folder, *used);
     static_cast<void>(below().SyncDirectory(folder).ok());
   }
 

@@ -6,7 +6,10 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <set>
 
+#include "intact/format/superblock.h"
+#include "intact/store/folder.h"
 #include "intact/testing/crash_file_system.h"
 
 namespace intact::store {
@@ -70,6 +73,7 @@ OpenOptions ScriptOptions() {
   options.create = true;
   options.spec = ScriptSpec();
   options.segment_size_max = kScriptSegmentSizeMax;
+  options.journal_size_max = kScriptJournalSize;
   return options;
 }
 
@@ -167,15 +171,17 @@ std::optional<std::string> Difference(const Snapshot& snapshot, const ExpectedVe
 
 std::optional<std::string> Leftover(os::FileSystem& files, const std::string& folder,
                                     const Snapshot& snapshot) {
-  std::vector<std::string> needed{"LOCK", "SUPER", "manifest-" + std::to_string(snapshot.version()),
-                                  "manifest-" + std::to_string(snapshot.parent())};
-  for (const auto& segment : snapshot.segments()) {
-    needed.push_back("seg-" + std::to_string(segment->id()));
-  }
+  const auto bytes = ReadSuperFile(files, folder);
+  if (!bytes.ok()) return bytes.status().message();
+  const auto super = format::DecodeSuperFile(*bytes, "SUPER");
+  if (!super.ok()) return super.status().message();
+  const auto used = ReadFilesInUse(files, folder, snapshot, super->active);
+  if (!used.ok()) return used.status().message();
   const auto names = files.ListNames(folder);
   if (!names.ok()) return names.status().message();
   for (const std::string& name : *names) {
-    if (std::find(needed.begin(), needed.end(), name) == needed.end()) return name;
+    if (name == kLockName || name == kSuperName) continue;
+    if (!used->Needs(os::JoinPath(folder, name))) return name;
   }
   return std::nullopt;
 }
@@ -189,6 +195,7 @@ TEST(Script, RunsWithoutInterruption) {
   ASSERT_TRUE(store.ok()) << store.status().ToString();
   EXPECT_EQ(Difference(*(*store)->snapshot(), expected[0]), std::nullopt);
   size_t segments_most = 0;
+  std::set<uint64_t> journals;
   for (uint64_t version = 1; version < expected.size(); ++version) {
     const auto committed = CommitStep(**store);
     ASSERT_TRUE(committed.ok()) << committed.status().ToString();
@@ -202,8 +209,11 @@ TEST(Script, RunsWithoutInterruption) {
     ASSERT_TRUE(report.ok());
     EXPECT_EQ(report->problem_count, 0u) << report->problems[0].what;
     EXPECT_EQ(report->rows, expected[version].rows.size());
+    const auto journal = (*reader)->self().location.journal;
+    if (journal != 0) journals.insert(journal);
     segments_most = std::max(segments_most, (*reader)->segments().size());
   }
+  EXPECT_GE(journals.size(), 3u) << "the script should fill journals";
   EXPECT_GE(segments_most, 4u) << "the script should split rows over segments";
 }
 

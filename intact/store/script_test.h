@@ -28,6 +28,8 @@ inline constexpr bool kIsSanitized = false;
 inline constexpr size_t kScriptDimensions = 8;
 // Small enough that the script's larger commits are split over two segments.
 inline constexpr uint64_t kScriptSegmentSizeMax = 2000;
+// Large enough for a few commits only, so that the script fills journals.
+inline constexpr uint64_t kScriptJournalSize = 40 << 10;
 
 // What the commit of one version does.
 struct ScriptStep {

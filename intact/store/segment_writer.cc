@@ -9,7 +9,9 @@
 #include <unordered_map>
 
 #include "intact/codec/codec.h"
+#include "intact/format/key_filter.h"
 #include "intact/store/folder.h"
+#include "intact/store/section_sink.h"
 #include "intact/store/store.h"
 
 namespace intact::store {
@@ -18,7 +20,6 @@ namespace {
 using base::Result;
 using base::Status;
 
-constexpr size_t kBufferSize = size_t{256} << 10;
 // After this many bytes of a source all its pages are given back: a fault may have mapped up to 2
 // MiB around the byte it was for, so giving back just the bytes read would leave the surroundings
 // of each file.
@@ -26,51 +27,27 @@ constexpr size_t kReleaseSize = size_t{1} << 20;
 static_assert(sizeof(quant::CodeScale) == 3 * sizeof(float), "as docs/format/store.md lays it out");
 constexpr size_t kNoPlace = std::numeric_limits<size_t>::max();
 
-// One section on its way to the file: buffers, counts, sums up.
-class SectionSink {
+// A file that is a vector of bytes.
+class MemoryFile final : public os::File {
  public:
-  SectionSink(os::File& file, const SegmentPlan& plan, uint32_t kind, uint64_t offset)
-      : file_(file) {
-    entry_.kind = kind;
-    entry_.offset = offset;
-    entry_.crc = format::SectionCrcSeed(plan.store, plan.id, kind);
-  }
+  explicit MemoryFile(base::Bytes& bytes) : bytes_(bytes) { bytes_.clear(); }
 
-  Status Append(base::ByteSpan bytes) {
-    entry_.crc = base::Crc32c(bytes, entry_.crc);
-    if (buffer_.size() + bytes.size() > kBufferSize) INTACT_RETURN_IF_ERROR(Flush());
-    if (bytes.size() < kBufferSize) {
-      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-      return base::Ok();
-    }
-    INTACT_RETURN_IF_ERROR(file_.WriteAt(entry_.offset + entry_.size, bytes));
-    entry_.size += bytes.size();
+  Status ReadAt(uint64_t offset, base::MutableByteSpan target) const override {
+    INTACT_CHECK(offset <= bytes_.size() && target.size() <= bytes_.size() - offset);
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), target.size(),
+                target.begin());
     return base::Ok();
   }
-  template <typename T>
-  Status AppendValue(const T& value) {
-    return Append(std::as_bytes(std::span(&value, 1)));
+  Status WriteAt(uint64_t offset, base::ByteSpan source) override {
+    if (bytes_.size() < offset + source.size()) bytes_.resize(offset + source.size());
+    std::copy(source.begin(), source.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+    return base::Ok();
   }
-
-  Result<format::SectionEntry> Finish() {
-    INTACT_RETURN_IF_ERROR(Flush());
-    return entry_;
-  }
-
-  uint64_t size() const { return entry_.size + buffer_.size(); }
+  Status Sync() override { return base::Ok(); }
+  Result<uint64_t> Size() const override { return uint64_t{bytes_.size()}; }
 
  private:
-  Status Flush() {
-    if (buffer_.empty()) return base::Ok();
-    INTACT_RETURN_IF_ERROR(file_.WriteAt(entry_.offset + entry_.size, buffer_));
-    entry_.size += buffer_.size();
-    buffer_.clear();
-    return base::Ok();
-  }
-
-  os::File& file_;
-  format::SectionEntry entry_;
-  base::Bytes buffer_;
+  base::Bytes& bytes_;
 };
 
 // Local row of the source for row `i` of the run.
@@ -146,15 +123,18 @@ class SegmentWriter {
     header_.dimensions = plan.dimensions;
     header_.file_size = format::kPageSize;
     for (const RowRun& run : plan.runs) header_.row_count += run.count;
+    has_key_index_ = header_.row_count >= format::kKeyIndexRowsMin;
   }
 
   Result<format::SegmentEntry> Write() {
     INTACT_RETURN_IF_ERROR(CheckSources());
     if (header_.row_count > 0) {
-      INTACT_RETURN_IF_ERROR(CopyColumn(format::kSectionKeys, sizeof(base::Digest)));
+      INTACT_RETURN_IF_ERROR(WriteKeys());
       INTACT_RETURN_IF_ERROR(WriteKeyOrder());
-      INTACT_RETURN_IF_ERROR(WriteCodes());
+      if (has_key_index_) INTACT_RETURN_IF_ERROR(WriteKeyIndex());
     }
+    INTACT_RETURN_IF_ERROR(WriteDeletedKeys());
+    if (header_.row_count > 0) INTACT_RETURN_IF_ERROR(WriteCodes());
     // Held back until the rest, the one section of unknown size, is written behind the engine's.
     SectionSink row_table = Sink(format::kSectionRowTable);
     if (header_.row_count > 0) {
@@ -178,13 +158,20 @@ class SegmentWriter {
       engine_entries.push_back(rest_entry);
     }
     header_.sections.insert(header_.sections.end(), engine_entries.begin(), engine_entries.end());
+    INTACT_RETURN_IF_ERROR(CheckSourcesUnchanged());
     return Finish();
   }
 
  private:
   SectionSink Sink(uint32_t kind) {
-    return SectionSink(file_, plan_, kind,
+    return SectionSink(file_, plan_.store, plan_.id, kind,
                        base::AlignUp(header_.file_size, format::kSectionAlignment));
+  }
+  // For one of format::kPageCheckedKinds.
+  SectionSink KeySink(uint32_t kind) {
+    SectionSink sink = Sink(kind);
+    if (has_key_index_) sink.CheckPages();
+    return sink;
   }
   // The next section begins behind these bytes.
   void Reserve(uint64_t size) {
@@ -194,6 +181,7 @@ class SegmentWriter {
     INTACT_ASSIGN_OR_RETURN(const format::SectionEntry entry, sink.Finish());
     header_.sections.push_back(entry);
     Reserve(entry.size);
+    page_checks_.insert(page_checks_.end(), sink.page_checks().begin(), sink.page_checks().end());
     return base::Ok();
   }
 
@@ -208,19 +196,28 @@ class SegmentWriter {
     return base::Ok();
   }
 
-  // Rows of `row_size` bytes, taken over from the sources; of new rows only keys are already bytes.
-  Status CopyColumn(uint32_t kind, size_t row_size) {
-    SectionSink sink = Sink(kind);
+  Status WriteKeys() {
+    SectionSink sink = KeySink(format::kSectionKeys);
     for (const RowRun& run : plan_.runs) {
       if (run.source == nullptr) {
         INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(run.keys)));
       } else {
-        INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(kind), row_size, sink));
+        INTACT_RETURN_IF_ERROR(
+            CopyRun(run, run.source->Raw(format::kSectionKeys), sizeof(base::Digest), sink));
       }
     }
     return Close(sink);
   }
 
+  // Columns were copied after their checksums were compared.
+  Status CheckSourcesUnchanged() const {
+    for (const RowRun& run : plan_.runs) {
+      if (run.source != nullptr) INTACT_RETURN_IF_ERROR(run.source->CheckUnchanged());
+    }
+    return base::Ok();
+  }
+
+  // Rows of `row_size` bytes, taken over from the source.
   static Status CopyRun(const RowRun& run, base::ByteSpan column, size_t row_size,
                         SectionSink& sink) {
     const size_t step = run.is_picked ? 1 : std::max<size_t>(1, kReleaseSize / row_size);
@@ -255,12 +252,18 @@ class SegmentWriter {
     for (size_t i = 0; i < runs.size(); ++i) {
       if (!runs[i].AtEnd()) heads.push(i);
     }
-    SectionSink sink = Sink(format::kSectionKeyOrder);
+    SectionSink sink = KeySink(format::kSectionKeyOrder);
+    if (has_key_index_) key_hashes_.reserve(header_.row_count);
+    base::Digest last_key;
     uint32_t written = 0;
     while (!heads.empty()) {
       const size_t head = heads.top();
       heads.pop();
       INTACT_RETURN_IF_ERROR(sink.AppendValue(runs[head].place()));
+      if (has_key_index_ && (written == 0 || runs[head].key() != last_key)) {
+        last_key = runs[head].key();
+        key_hashes_.push_back(format::KeyFilter::HashOf(last_key));
+      }
       runs[head].Next();
       if (!runs[head].AtEnd()) heads.push(head);
       if (++written % (kReleaseSize / 64) == 0) ReleaseKeys();
@@ -271,6 +274,27 @@ class SegmentWriter {
                               std::to_string(header_.row_count) + ", found " +
                               std::to_string(written));
     }
+    return Close(sink);
+  }
+
+  // The filter, from what the key order was written from, and the checks of the pages of all three.
+  Status WriteKeyIndex() {
+    // Any seed does; one of the segment's own keeps what is slow for one from being slow for all.
+    const uint64_t seed = base::Load<uint64_t>(plan_.store.bytes.data()) + plan_.id;
+    if (const auto filter = format::KeyFilter::Build(std::move(key_hashes_), seed)) {
+      SectionSink sink = KeySink(format::kSectionKeyFilter);
+      INTACT_RETURN_IF_ERROR(sink.Append(*filter));
+      INTACT_RETURN_IF_ERROR(Close(sink));
+    }
+    SectionSink sink = Sink(format::kSectionPageChecks);
+    INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(std::span(page_checks_))));
+    return Close(sink);
+  }
+
+  Status WriteDeletedKeys() {
+    if (plan_.deleted_keys.empty()) return base::Ok();
+    SectionSink sink = Sink(format::kSectionDeletedKeys);
+    INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(std::span(plan_.deleted_keys))));
     return Close(sink);
   }
 
@@ -425,6 +449,9 @@ class SegmentWriter {
   os::File& file_;
   const SegmentPlan& plan_;
   format::SegmentHeader header_;
+  bool has_key_index_ = false;
+  std::vector<uint64_t> key_hashes_;   // Of the distinct keys, until the filter is built.
+  std::vector<uint32_t> page_checks_;  // Of the sections in format::kPageCheckedKinds.
 };
 
 }  // namespace
@@ -464,6 +491,11 @@ Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std::stri
   INTACT_RETURN_IF_ERROR(RemoveIfThere(files, path));
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file, files.OpenForWrite(path));
   return SegmentWriter(*file, plan).Write();
+}
+
+Result<format::SegmentEntry> WriteSegmentImage(const SegmentPlan& plan, base::Bytes& image) {
+  MemoryFile file(image);
+  return SegmentWriter(file, plan).Write();
 }
 
 }  // namespace intact::store

@@ -1,5 +1,6 @@
 // Writes one segment file front to back: rows copied from other segments, then new rows, then the
-// engine's sections, in a few MiB of memory whatever the size. For Store. One thread at a time.
+// engine's sections, in a few MiB of memory whatever the size, and 24 bytes a row while the key
+// filter is built. For Store. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -42,9 +43,11 @@ struct SegmentPlan {
   uint32_t dimensions = 0;
   std::vector<RowRun> runs;
   std::span<const SectionInput> sections;
+  // Strictly ascending; those of the sources are not taken over by themselves.
+  std::vector<base::Digest> deleted_keys;
 };
 
-// The most bytes a row can take in a segment.
+// The most bytes a row can take in a segment, but for the 2 bytes or less that find its key.
 uint64_t RowSizeMax(uint32_t dimensions);
 
 // The code and scale of `vector` [d]; `code` [stride >= d] is zero beyond d. A vector with a NaN or
@@ -56,5 +59,7 @@ quant::CodeScale CodeOf(std::span<const float> vector, std::span<int8_t> code);
 // any failure the file may be there in part.
 base::Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std::string& path,
                                                 const SegmentPlan& plan);
+// The same bytes into memory.
+base::Result<format::SegmentEntry> WriteSegmentImage(const SegmentPlan& plan, base::Bytes& image);
 
 }  // namespace intact::store

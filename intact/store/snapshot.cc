@@ -14,6 +14,12 @@ using base::Status;
 // Large enough to keep the checksum busy, small enough not to be noticed in the resident set.
 constexpr size_t kWindowSize = size_t{1} << 20;
 
+// A number of a mapped file, read once: it must not be another one after its bounds were checked.
+template <typename T>
+T ReadOnce(const T& mapped) {
+  return *static_cast<const volatile T*>(&mapped);
+}
+
 Status CheckEntry(const format::SegmentHeader& header, const format::Uuid& store,
                   const format::SegmentEntry& entry, uint32_t dimensions, const std::string& path) {
   const bool agrees = header.store == store && header.id == entry.id &&
@@ -28,34 +34,41 @@ Status CheckEntry(const format::SegmentHeader& header, const format::Uuid& store
 
 }  // namespace
 
-Result<std::shared_ptr<const Segment>> Segment::Open(os::FileSystem& files, const std::string& path,
+Result<std::shared_ptr<const Segment>> Segment::Open(std::shared_ptr<os::Mapping> mapping,
+                                                     uint64_t offset, const std::string& path,
                                                      const format::Uuid& store,
                                                      const format::SegmentEntry& entry,
                                                      uint32_t dimensions) {
-  INTACT_ASSIGN_OR_RETURN(std::unique_ptr<os::Mapping> mapping, files.Map(path));
-  const base::ByteSpan bytes = mapping->bytes();
-  if (bytes.size() != entry.file_size || bytes.size() < format::kPageSize) {
-    return base::Corruption(path + ": expected " + std::to_string(entry.file_size) +
-                            " bytes, found " + std::to_string(bytes.size()));
+  const base::ByteSpan file = mapping->bytes();
+  if (offset > file.size() || entry.file_size > file.size() - offset ||
+      entry.file_size < format::kPageSize || offset % format::kSectionAlignment != 0) {
+    return base::Corruption(path + " at offset " + std::to_string(offset) + ": no place for the " +
+                            std::to_string(entry.file_size) + " bytes of segment " +
+                            std::to_string(entry.id) + " in " + std::to_string(file.size()));
   }
   // A copy, so that what is digested is what is parsed.
   std::array<std::byte, format::kPageSize> page;
-  std::copy_n(bytes.begin(), page.size(), page.begin());
+  std::copy_n(file.begin() + static_cast<std::ptrdiff_t>(offset), page.size(), page.begin());
   const base::Digest digest = base::DigestOf(page);
   if (digest != entry.header_digest) {
-    return base::Corruption(path + " at offset 0: the header's digest differs: expected " +
+    return base::Corruption(path + " at offset " + std::to_string(offset) +
+                            ": the header's digest differs: expected " +
                             entry.header_digest.ToHex() + ", found " + digest.ToHex());
   }
   INTACT_ASSIGN_OR_RETURN(format::SegmentHeader header,
-                          format::DecodeSegmentHeader(page, bytes.size(), path));
+                          format::DecodeSegmentHeader(page, entry.file_size, path));
   INTACT_RETURN_IF_ERROR(CheckEntry(header, store, entry, dimensions, path));
-  return std::shared_ptr<const Segment>(
-      new Segment(std::move(mapping), path, store, std::move(header)));
+  std::shared_ptr<Segment> segment(
+      new Segment(std::move(mapping), offset, path, store, std::move(header)));
+  segment->entry_ = entry;
+  return std::shared_ptr<const Segment>(std::move(segment));
 }
 
-Segment::Segment(std::unique_ptr<os::Mapping> mapping, std::string path, format::Uuid store,
-                 format::SegmentHeader header)
+Segment::Segment(std::shared_ptr<os::Mapping> mapping, uint64_t offset, std::string path,
+                 format::Uuid store, format::SegmentHeader header)
     : mapping_(std::move(mapping)),
+      offset_(offset),
+      bytes_(mapping_->bytes().subspan(offset, header.file_size)),
       path_(std::move(path)),
       store_(store),
       header_(std::move(header)),
@@ -66,13 +79,19 @@ Segment::Segment(std::unique_ptr<os::Mapping> mapping, std::string path, format:
       codes_(Column<int8_t>(format::kSectionCodes)),
       scales_(Column<quant::CodeScale>(format::kSectionCodeScales)),
       row_table_(Column<format::RowEntry>(format::kSectionRowTable)),
+      deleted_keys_(Column<base::Digest>(format::kSectionDeletedKeys)),
       rest_(Raw(format::kSectionRest)),
-      checked_(header_.sections.size()) {}
+      checked_(header_.sections.size()),
+      key_index_(*this) {
+  // A row or a key is found by a few pages here and there; without this each of them would bring
+  // the read-ahead window of the disk along, megabytes on some.
+  if (file_size() >= kWindowSize) Advise(0, file_size(), os::Access::kRandom);
+}
 
 base::ByteSpan Segment::Raw(uint32_t kind) const {
   const format::SectionEntry* entry = header_.Find(kind);
   if (entry == nullptr) return {};
-  return mapping_->bytes().subspan(entry->offset, entry->size);
+  return bytes_.subspan(entry->offset, entry->size);
 }
 
 // Sections lie at multiples of 64 in a map, which begins at a page: aligned for every column type.
@@ -82,6 +101,14 @@ std::span<const T> Segment::Column(uint32_t kind) const {
   return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
 }
 
+std::string Segment::PlaceOf(uint64_t offset) const {
+  return path_ + " at offset " + std::to_string(offset_ + offset);
+}
+
+void Segment::Advise(uint64_t offset, uint64_t size, os::Access access) const {
+  mapping_->Advise(offset_ + offset, size, access);
+}
+
 bool Segment::HasSection(uint32_t kind) const { return header_.Find(kind) != nullptr; }
 
 Status Segment::Check(uint32_t kind, PageUse use) const {
@@ -89,20 +116,81 @@ Status Segment::Check(uint32_t kind, PageUse use) const {
   if (entry == nullptr) return base::Ok();
   std::atomic<bool>& checked = checked_[static_cast<size_t>(entry - header_.sections.data())];
   if (checked.load(std::memory_order_relaxed)) return base::Ok();
+  INTACT_RETURN_IF_ERROR(Compare(*entry, use));
+  checked.store(true, std::memory_order_relaxed);
+  return base::Ok();
+}
+
+Status Segment::Compare(const format::SectionEntry& section, PageUse use) const {
+  const format::SectionEntry* entry = &section;
+  const uint32_t kind = section.kind;
   const base::ByteSpan bytes = Raw(kind);
   uint32_t crc = format::SectionCrcSeed(store_, header_.id, kind);
+  Advise(entry->offset, std::min<uint64_t>(bytes.size(), kWindowSize), os::Access::kSoon);
   for (size_t begin = 0; begin < bytes.size(); begin += kWindowSize) {
     const base::ByteSpan part = bytes.subspan(begin, std::min(kWindowSize, bytes.size() - begin));
+    const size_t next = begin + part.size();
+    if (next < bytes.size()) {
+      Advise(entry->offset + next, std::min(kWindowSize, bytes.size() - next), os::Access::kSoon);
+    }
     crc = base::Crc32c(part, crc);
     if (use == PageUse::kRelease) ReleasePages();
   }
   if (crc != entry->crc) {
-    return base::Corruption(path_ + " at offset " + std::to_string(entry->offset) +
-                            ": checksum of " + std::string(format::SectionKindName(kind)) +
-                            " (kind " + std::to_string(kind) + ", " + std::to_string(entry->size) +
+    INTACT_RETURN_IF_ERROR(CheckUnchanged());  // What happened to the file says more.
+    return base::Corruption(PlaceOf(entry->offset) + ": checksum of " +
+                            std::string(format::SectionKindName(kind)) + " (kind " +
+                            std::to_string(kind) + ", " + std::to_string(entry->size) +
                             " bytes) differs: " + format::ExpectedFound(entry->crc, crc));
   }
-  checked.store(true, std::memory_order_relaxed);
+  return base::Ok();
+}
+
+Status Segment::CompareAgain(uint64_t mark) const {
+  if (unchanged_mark_.load(std::memory_order_relaxed) == mark) return base::Ok();
+  const bool has_page_checks = HasSection(format::kSectionPageChecks);
+  for (size_t i = 0; i < header_.sections.size(); ++i) {
+    const format::SectionEntry& entry = header_.sections[i];
+    // Pages that were compared alone are not known here.
+    const auto& paged = format::kPageCheckedKinds;
+    const bool is_paged =
+        has_page_checks && std::find(paged.begin(), paged.end(), entry.kind) != paged.end();
+    if (!is_paged && !checked_[i].load(std::memory_order_relaxed)) continue;
+    const uint32_t crc =
+        base::Crc32c(Raw(entry.kind), format::SectionCrcSeed(store_, header_.id, entry.kind));
+    if (crc == entry.crc) continue;
+    return base::Corruption(
+        PlaceOf(entry.offset) + ": " + std::string(format::SectionKindName(entry.kind)) +
+        " changed while it was open: checksum " + format::ExpectedFound(entry.crc, crc));
+  }
+  unchanged_mark_.store(mark, std::memory_order_relaxed);
+  return base::Ok();
+}
+
+Status Segment::CheckUnchanged() const {
+  if (location().journal == 0) return mapping_->Check(os::MappingCheck::kContent);
+  // The mark first: what is written after it makes another one.
+  INTACT_ASSIGN_OR_RETURN(const uint64_t mark, mapping_->ChangeMark());
+  INTACT_RETURN_IF_ERROR(mapping_->Check(os::MappingCheck::kSize));
+  return CompareAgain(mark);
+}
+
+Status Segment::CheckUnchanged(std::span<const std::shared_ptr<const Segment>> segments) {
+  const os::Mapping* looked_at = nullptr;
+  uint64_t mark = 0;
+  for (const auto& segment : segments) {
+    const os::Mapping* mapping = segment->mapping_.get();
+    const bool is_in_journal = segment->location().journal != 0;
+    if (mapping != looked_at) {
+      if (is_in_journal) {
+        INTACT_ASSIGN_OR_RETURN(mark, mapping->ChangeMark());
+      }
+      INTACT_RETURN_IF_ERROR(
+          mapping->Check(is_in_journal ? os::MappingCheck::kSize : os::MappingCheck::kContent));
+      looked_at = mapping;
+    }
+    if (is_in_journal) INTACT_RETURN_IF_ERROR(segment->CompareAgain(mark));
+  }
   return base::Ok();
 }
 
@@ -113,7 +201,12 @@ Status Segment::CheckKeys() const {
 
 Status Segment::CheckCodes() const {
   INTACT_RETURN_IF_ERROR(Check(format::kSectionCodes));
-  return Check(format::kSectionCodeScales);
+  INTACT_RETURN_IF_ERROR(Check(format::kSectionCodeScales));
+  // Small codes are not worth a map of their own: a process may have 65,530.
+  if (!is_scanned_.exchange(true, std::memory_order_relaxed) && codes_.size() >= kWindowSize) {
+    Advise(header_.Find(format::kSectionCodes)->offset, codes_.size(), os::Access::kNormal);
+  }
+  return base::Ok();
 }
 
 Result<base::ByteSpan> Segment::Section(uint32_t kind) const {
@@ -122,33 +215,21 @@ Result<base::ByteSpan> Segment::Section(uint32_t kind) const {
 }
 
 Result<std::optional<RowId>> Segment::Find(const base::Digest& key) const {
-  INTACT_RETURN_IF_ERROR(CheckKeys());
-  size_t begin = 0;
-  size_t end = order_.size();
-  // The last place whose key is not above `key`: with several rows of one key, the newest.
-  while (begin < end) {
-    const size_t middle = begin + (end - begin) / 2;
-    // Checksums are no signature: a forged order must not lead outside.
-    if (order_[middle] >= keys_.size()) {
-      return base::Corruption(path_ + ": key order names row " + std::to_string(order_[middle]) +
-                              " of " + std::to_string(keys_.size()));
-    }
-    if (keys_[order_[middle]] <= key) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  if (begin == 0 || order_[begin - 1] >= keys_.size() || keys_[order_[begin - 1]] != key) {
-    return std::optional<RowId>();
-  }
-  return std::optional<RowId>(header_.first_row + order_[begin - 1]);
+  INTACT_ASSIGN_OR_RETURN(const std::optional<uint32_t> row, key_index_.Find(key));
+  if (!row) return std::optional<RowId>();
+  return std::optional<RowId>(header_.first_row + *row);
+}
+
+Result<bool> Segment::HasDeleted(const base::Digest& key) const {
+  INTACT_RETURN_IF_ERROR(Check(format::kSectionDeletedKeys));
+  return std::binary_search(deleted_keys_.begin(), deleted_keys_.end(), key);
 }
 
 Result<base::ByteSpan> Segment::EncodedVector(uint32_t index) const {
   INTACT_CHECK(index < row_table_.size());
-  const uint64_t begin = row_table_[index].offset;
-  const uint64_t end = index + 1 < row_table_.size() ? row_table_[index + 1].offset : rest_.size();
+  const uint64_t begin = ReadOnce(row_table_[index].offset);
+  const uint64_t end =
+      index + 1 < row_table_.size() ? ReadOnce(row_table_[index + 1].offset) : rest_.size();
   if (begin > end || end > rest_.size()) {
     return base::Corruption(path_ + ": row " + std::to_string(header_.first_row + index) +
                             " lies at " + std::to_string(begin) + " to " + std::to_string(end) +
@@ -173,26 +254,24 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
   if (Status decoded =
           codec::DecodeCompletion(tables_, encoded, code, scales_[source].scale, target);
       !decoded.ok()) {
+    INTACT_RETURN_IF_ERROR(CheckUnchanged());  // What happened to the file says more.
     return decoded.Annotate(path_ + ": row " + std::to_string(row));
   }
   // Of what was decoded, not of what is mapped: a file that changes meanwhile is found out too.
   const uint32_t crc = format::RowCrc(store_, row, target);
   const uint32_t expected = row_table_[index].vector_crc;
-  if (crc == expected) return base::Ok();
-  return base::Corruption(
-      path_ + " at offset " +
-      std::to_string(static_cast<uint64_t>(encoded.data() - mapping_->bytes().data())) + ": row " +
-      std::to_string(row) +
-      ": checksum of the vector differs: " + format::ExpectedFound(expected, crc));
+  if (crc == expected) return mapping_->Check(os::MappingCheck::kPages);
+  INTACT_RETURN_IF_ERROR(CheckUnchanged());
+  return base::Corruption(PlaceOf(static_cast<uint64_t>(encoded.data() - bytes_.data())) +
+                          ": row " + std::to_string(row) + ": checksum of the vector differs: " +
+                          format::ExpectedFound(expected, crc));
 }
 
-void Segment::ReleasePages() const { mapping_->Release(0, mapping_->bytes().size()); }
+void Segment::ReleasePages() const { mapping_->Release(offset_, bytes_.size()); }
 
-Snapshot::Snapshot(format::Manifest manifest, uint64_t manifest_size,
+Snapshot::Snapshot(format::Manifest manifest, const format::VersionEntry& self,
                    std::vector<std::shared_ptr<const Segment>> segments)
-    : manifest_(std::move(manifest)),
-      manifest_size_(manifest_size),
-      segments_(std::move(segments)) {
+    : manifest_(std::move(manifest)), self_(self), segments_(std::move(segments)) {
   for (const auto& segment : segments_) row_count_ += segment->row_count();
 }
 
@@ -211,11 +290,17 @@ const Segment* Snapshot::SegmentOf(RowId row) const {
 }
 
 Result<std::optional<RowId>> Snapshot::Find(const base::Digest& key) const {
-  for (auto it = segments_.rbegin(); it != segments_.rend(); ++it) {
-    INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> row, (*it)->Find(key));
-    if (row) return row;
+  std::optional<RowId> row;
+  size_t begin = segments_.size();
+  for (bool is_deleted = false; begin > 0 && !row && !is_deleted;) {
+    const Segment& segment = *segments_[--begin];
+    INTACT_ASSIGN_OR_RETURN(row, segment.Find(key));
+    if (row) break;
+    INTACT_ASSIGN_OR_RETURN(is_deleted, segment.HasDeleted(key));
   }
-  return std::optional<RowId>();
+  // "Not there" is said by all that were asked.
+  INTACT_RETURN_IF_ERROR(Segment::CheckUnchanged(segments().subspan(begin)));
+  return row;
 }
 
 Status Snapshot::ReadVector(RowId row, std::span<float> target) const {
@@ -238,7 +323,7 @@ RowCode Snapshot::code(RowId row) const {
 StoredBytes Snapshot::stored_bytes() const {
   StoredBytes bytes;
   bytes.raw = row_count_ * manifest_.spec.dimensions * sizeof(float);
-  bytes.overhead = format::kSuperFileSize + manifest_size_;
+  bytes.overhead = format::kSuperFileSize + self_.size;
   bytes.total = bytes.overhead;
   for (const auto& segment : segments_) {
     uint64_t in_sections = 0;
@@ -247,6 +332,9 @@ StoredBytes Snapshot::stored_bytes() const {
       switch (entry.kind) {
         case format::kSectionKeys:
         case format::kSectionKeyOrder:
+        case format::kSectionDeletedKeys:
+        case format::kSectionKeyFilter:
+        case format::kSectionPageChecks:
           bytes.keys += entry.size;
           break;
         case format::kSectionCodes:

@@ -4,8 +4,12 @@
 //
 // Columns are mapped, never loaded: opening reads the superblock, the manifest and one page per
 // segment. Bytes are checked where they are used: a vector on every read, a section on its first
-// use. Layout: docs/format/store.md. Limit: a file that another process truncates while it is
-// mapped ends this one (SIGBUS); sizes are compared with the manifest at open only.
+// use. Layout: docs/format/store.md.
+//
+// Other processes may truncate, overwrite or replace the files meanwhile: that is an error, never a
+// crash and never wrong bits. Snapshot's Find and ReadVector see to it themselves. Who reads
+// columns or sections in place, or asks a Segment to find, calls CheckUnchanged afterwards, before
+// the answer leaves: what was checked once may have changed since.
 #pragma once
 
 #include <atomic>
@@ -23,6 +27,7 @@
 #include "intact/format/segment.h"
 #include "intact/os/file.h"
 #include "intact/quant/quant.h"
+#include "intact/store/key_index.h"
 
 namespace intact::store {
 
@@ -36,15 +41,15 @@ using CollectionSpec = format::CollectionSpec;
 // Whether a check leaves the pages it read resident.
 enum class PageUse : unsigned char { kKeep, kRelease };
 
-// One immutable file of rows [first_row, first_row + row_count) and of the sections written with
-// them.
+// An immutable run of rows [first_row, first_row + row_count) and of the sections written with
+// them: a file of its own, or an image in a journal.
 class Segment {
  public:
-  // Maps the file that `entry` of a manifest names and checks its header page; O(1) in the rows.
-  // kNotFound when the file is gone, kCorruption when its size or header is not what the manifest
-  // sealed.
-  static base::Result<std::shared_ptr<const Segment>> Open(os::FileSystem& files,
-                                                           const std::string& path,
+  // The segment that `entry` of a manifest names, at `offset` of the mapped file `path`; checks its
+  // header page; O(1) in the rows. kCorruption when it ends outside the file or its header is not
+  // what the manifest sealed.
+  static base::Result<std::shared_ptr<const Segment>> Open(std::shared_ptr<os::Mapping> mapping,
+                                                           uint64_t offset, const std::string& path,
                                                            const format::Uuid& store,
                                                            const format::SegmentEntry& entry,
                                                            uint32_t dimensions);
@@ -57,7 +62,13 @@ class Segment {
   uint32_t dimensions() const { return header_.dimensions; }
   const std::string& path() const { return path_; }
   const format::SegmentHeader& header() const { return header_; }
-  uint64_t file_size() const { return mapping_->bytes().size(); }
+  // Of the segment, a part of its file when it lies in a journal.
+  uint64_t file_size() const { return bytes_.size(); }
+  const format::Location& location() const { return entry_.location; }
+  // Where the segment begins in its file.
+  uint64_t file_offset() const { return offset_; }
+  // What a manifest says of it.
+  const format::SegmentEntry& entry() const { return entry_; }
 
   // Columns by local row, row id - first_row. Their bounds were checked at open, their bytes were
   // not: call CheckKeys or CheckCodes once before trusting them.
@@ -70,7 +81,8 @@ class Segment {
   std::span<const quant::CodeScale> code_scales() const { return scales_; }  // [n]
 
   // Compare the checksums of keys and key order, or of codes and scales, on the first call; a flag
-  // test after that.
+  // test after that. Codes are read ahead from the disk from then on, as a scan wants it; all other
+  // bytes of a segment, and the codes until then, are read page by page.
   base::Status CheckKeys() const;
   base::Status CheckCodes() const;
   // The same for any one section; ok when there is none of that kind.
@@ -81,19 +93,37 @@ class Segment {
   base::Result<base::ByteSpan> Section(uint32_t kind) const;
   bool HasSection(uint32_t kind) const;
 
-  // Row of the highest id whose key is `key`; checks the keys first. O(log n).
+  // Row of the highest id whose key is `key`. Reads, and checks, only the pages it needs, when the
+  // segment has page checks; else all keys, once. See key_index.h.
   base::Result<std::optional<RowId>> Find(const base::Digest& key) const;
+  // For verify, which checks what it finds.
+  const KeyIndex& key_index() const { return key_index_; }
+
+  // Keys written as deleted, strictly ascending; unchecked.
+  std::span<const base::Digest> deleted_keys() const { return deleted_keys_; }
+  // Whether `key` is one of them; compares their checksum on the first call. O(log m).
+  base::Result<bool> HasDeleted(const base::Digest& key) const;
   // Decodes local row `index` < row_count into `target` [d] and compares its checksum.
   base::Status ReadVector(uint32_t index, std::span<float> target) const;
+
+  // kCorruption when the file was changed by somebody else since it was opened, or a part of it
+  // could not be read: what was read of it meanwhile is worth nothing. ok() vouches for everything
+  // read since opening. Costs an fstat a file. In a journal, to which a writer appends, all that
+  // was ever checked is checked again instead, when something was written since the last time.
+  base::Status CheckUnchanged() const;
+  // The same for several, with one look at a file for all of its segments that stand together.
+  static base::Status CheckUnchanged(std::span<const std::shared_ptr<const Segment>> segments);
 
   // Tells the kernel that this process's resident pages of the file may go. A hint.
   void ReleasePages() const;
 
+  // "<path> at offset <of the file>" for offset `offset` of the segment.
+  std::string PlaceOf(uint64_t offset) const;
   // A section's bytes, unchecked; empty when there is none.
   base::ByteSpan Raw(uint32_t kind) const;
   // Any bytes within file_size(), unchecked.
   base::ByteSpan FileBytes(uint64_t offset, uint64_t size) const {
-    return mapping_->bytes().subspan(offset, size);
+    return bytes_.subspan(offset, size);
   }
   // For the writer: the encoded bytes of local row `index`, unchecked, and the checksum of the
   // decoded vector.
@@ -101,12 +131,21 @@ class Segment {
   uint32_t vector_crc(uint32_t index) const { return row_table_[index].vector_crc; }
 
  private:
-  Segment(std::unique_ptr<os::Mapping> mapping, std::string path, format::Uuid store,
-          format::SegmentHeader header);
+  Segment(std::shared_ptr<os::Mapping> mapping, uint64_t offset, std::string path,
+          format::Uuid store, format::SegmentHeader header);
   template <typename T>
   std::span<const T> Column(uint32_t kind) const;
+  // ok() when the section's bytes have the checksum that the header seals.
+  base::Status Compare(const format::SectionEntry& entry, PageUse use) const;
+  // Compares what was compared before again, unless that was done at this mark.
+  base::Status CompareAgain(uint64_t mark) const;
+  // os::Mapping::Advise, by offset in the segment.
+  void Advise(uint64_t offset, uint64_t size, os::Access access) const;
 
-  std::unique_ptr<os::Mapping> mapping_;
+  std::shared_ptr<os::Mapping> mapping_;
+  uint64_t offset_;       // Of the segment in the file.
+  base::ByteSpan bytes_;  // The segment.
+  format::SegmentEntry entry_;
   std::string path_;
   format::Uuid store_;
   format::SegmentHeader header_;
@@ -117,9 +156,14 @@ class Segment {
   std::span<const int8_t> codes_;
   std::span<const quant::CodeScale> scales_;
   std::span<const format::RowEntry> row_table_;
+  std::span<const base::Digest> deleted_keys_;
   base::ByteSpan rest_;
   // Bit i: section i of the header was read and its checksum agreed.
   mutable std::vector<std::atomic<bool>> checked_;
+  // The journal's os::Mapping::ChangeMark when all of that was last compared; 0 before.
+  mutable std::atomic<uint64_t> unchanged_mark_ = 0;
+  mutable std::atomic<bool> is_scanned_ = false;
+  KeyIndex key_index_;  // Last: it reads the others.
 };
 
 // A row's code as search reads it.
@@ -134,7 +178,7 @@ struct StoredBytes {
   uint64_t raw = 0;  // rows * dimensions * 4: what the vectors were given as.
   uint64_t rest = 0;
   uint64_t codes = 0;  // Codes and scales.
-  uint64_t keys = 0;   // Keys and key order.
+  uint64_t keys = 0;   // Keys, and all that finds them or says that they are deleted.
   uint64_t row_table = 0;
   uint64_t engine_sections = 0;
   uint64_t overhead = 0;  // Superblock, manifest, segment headers, padding.
@@ -144,7 +188,7 @@ struct StoredBytes {
 class Snapshot {
  public:
   // Parts of a version that the caller has read and checked; for Store and OpenReadOnly.
-  Snapshot(format::Manifest manifest, uint64_t manifest_size,
+  Snapshot(format::Manifest manifest, const format::VersionEntry& self,
            std::vector<std::shared_ptr<const Segment>> segments);
 
   uint64_t version() const { return manifest_.version; }  // 0 before the first commit.
@@ -158,13 +202,24 @@ class Snapshot {
   RowId next_row() const { return manifest_.next_row; }
   uint64_t row_count() const { return row_count_; }
   const format::Manifest& manifest() const { return manifest_; }
+  // This version as the history of the next one names it.
+  const format::VersionEntry& self() const { return self_; }
+  // Older versions that can be opened, ascending, and the names that some versions have.
+  std::span<const format::VersionEntry> history() const { return manifest_.history; }
+  std::span<const format::Tag> tags() const { return manifest_.tags; }
+  // Distinct keys that Find finds; nullopt when rows came by Store::Commit, which does not count.
+  std::optional<uint64_t> key_count() const {
+    if (manifest_.key_count == format::kUnknownCount) return std::nullopt;
+    return manifest_.key_count;
+  }
 
   // Ascending by first_row.
   std::span<const std::shared_ptr<const Segment>> segments() const { return segments_; }
   // nullptr when no segment holds `row`. O(log segments).
   const Segment* SegmentOf(RowId row) const;
 
-  // The newest row whose key is `key`. kCorruption when a column it needs is damaged.
+  // The newest row whose key is `key`; nullopt when there is none, or when the key was deleted
+  // since. kCorruption when a column it needs is damaged.
   base::Result<std::optional<RowId>> Find(const base::Digest& key) const;
   // Decodes a row into `target` [d], bit for bit what was committed, and compares the stored
   // checksum. kNotFound for a row that is not there; `target` is undefined after a failure.
@@ -172,13 +227,16 @@ class Snapshot {
   // The row must be there. Call CheckCodes on its segment once before.
   RowCode code(RowId row) const;
 
+  // Segment::CheckUnchanged for all.
+  base::Status CheckUnchanged() const { return Segment::CheckUnchanged(segments_); }
+
   StoredBytes stored_bytes() const;
   // Segment::ReleasePages for all.
   void ReleasePages() const;
 
  private:
   format::Manifest manifest_;
-  uint64_t manifest_size_;
+  format::VersionEntry self_;
   std::vector<std::shared_ptr<const Segment>> segments_;
   uint64_t row_count_ = 0;
 };

@@ -1,15 +1,21 @@
 // store: versioned, checksummed, durable vectors in segment files.
 //
-// One folder is one store of one collection. A commit adds a segment of rows and a manifest, and
-// then names the manifest in the superblock: all of it or nothing. Nothing committed is overwritten
-// or truncated; files are only unlinked, once no durable superblock names them. Layout and
-// protocol: docs/format/store.md.
+// One folder is one store of one collection. A commit makes a version: a small one is appended to a
+// journal, with one sync; a large one writes files of its own and then names its manifest in the
+// superblock. All of it or nothing. Nothing committed is overwritten or truncated; files are only
+// unlinked, once no version that is kept needs them. Layout and protocol: docs/format/store.md.
 //
-// Reading order: snapshot.h (what readers see), store.h (this: opening and committing),
-// segment_writer.h, then folder.h (superblock, manifest and names on disk), verify.h.
+// Two ways in. Write puts and deletes vectors by key, and looks after the segments by itself.
+// Commit is for callers that keep sections of their own beside the rows, and say themselves which
+// segments to merge. A store is used in one way or the other.
 //
-// Threads: a Store's functions may be called from any thread; commits run one at a time. One Store
-// per folder on the machine (LOCK); any number of readers beside it, in any process.
+// Reading order: snapshot.h (what readers see), store.h (this: opening and committing), handle.h,
+// scan.h and diff.h (reading by key), verify.h; then commit_plan.h, upkeep.h, segment_writer.h,
+// journal.h and folder.h (names on disk, superblock, opening).
+//
+// Threads: a Store's functions may be called from any thread; commits run one at a time, and writes
+// that wait for one meanwhile share the next. One Store per folder on the machine (LOCK); any
+// number of readers beside it, in any process. A Store must not be used after fork in the child.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +37,14 @@ struct OpenOptions {
   bool create = false;  // Makes the store (needs `spec`) when there is none.
   // When set, the store must hold exactly this collection.
   std::optional<CollectionSpec> spec;
+  // Of a store that is made; SetRetention changes it.
+  format::Retention retention;
   int64_t lock_wait_ms = 0;  // How long to wait for another writer.
   // Rows that could need more than this are split over several segments. At most 1 GiB.
   uint64_t segment_size_max = format::kSegmentSizeMax;
+  // The largest half of a journal, in bytes; 0 for no journal. Journals begin smaller than that,
+  // and with the second small commit of a Store.
+  uint64_t journal_size_max = uint64_t{8} << 20;
   const os::Clock* clock = nullptr;  // The real one when null; must outlive the store.
 };
 
@@ -46,6 +57,15 @@ struct SectionInput {
 struct NewRows {
   std::span<const base::Digest> keys;  // [n]
   std::span<const float> vectors;      // [n, d] row-major
+};
+
+// kInvalidArgument unless there are `dimensions` values for each key.
+base::Status CheckRows(const NewRows& rows, uint32_t dimensions);
+
+// Deletes, then puts: all of them or none.
+struct WriteBatch {
+  NewRows puts;                           // Of a key that is there twice, the last counts.
+  std::span<const base::Digest> deletes;  // Those that are not there do no harm.
 };
 
 struct CommitRequest {
@@ -62,7 +82,16 @@ struct CommitRequest {
   // Replaces the engine state of the version before, also when empty. At most
   // format::kEngineStateSizeMax.
   base::Bytes engine_state;
+  // The version before is not one to go back to, whatever the retention rule says: this commit
+  // goes on with what that one began. Tagged versions are kept in any case.
+  bool drops_parent = false;
+  // Only tagged versions are kept of those before.
+  bool drops_history = false;
 };
+
+// "12" or "v12" by number, any other text by tag. kNotFound when `snapshot` is no such version and
+// its history has none.
+base::Result<format::VersionEntry> FindVersion(const Snapshot& snapshot, const std::string& name);
 
 class Store {
  public:
@@ -72,9 +101,14 @@ class Store {
   static base::Result<std::shared_ptr<const Snapshot>> OpenReadOnly(os::FileSystem& files,
                                                                     const std::string& path);
 
-  // As above, and takes the writer's lock, makes the newest version durable again and removes what
-  // a crash left over. kUnavailable while another writer has the lock, kInvalidArgument when
-  // `options.spec` is not the store's. `files` must outlive the store.
+  // The version that `name` says: see FindVersion. Errors as above.
+  static base::Result<std::shared_ptr<const Snapshot>> OpenVersion(os::FileSystem& files,
+                                                                   const std::string& path,
+                                                                   const std::string& name);
+
+  // As OpenReadOnly, and takes the writer's lock, makes the newest version durable again and
+  // removes what a crash left over. kUnavailable while another writer has the lock,
+  // kInvalidArgument when `options.spec` is not the store's. `files` must outlive the store.
   static base::Result<std::unique_ptr<Store>> OpenWriter(os::FileSystem& files,
                                                          const std::string& path,
                                                          const OpenOptions& options);
@@ -93,6 +127,23 @@ class Store {
   // handle refuses further commits with kIo; snapshots go on. Memory: a few MiB beside the request,
   // and 48 bytes a new row.
   base::Result<uint64_t> Commit(const CommitRequest& request);
+
+  // Puts and deletes by key, durably; the version that has them, or the current one when nothing
+  // changes. Calls that wait at the same time become one version with one sync. Merges a bounded
+  // number of segments on the way, so that their number and the rows that nobody finds any more
+  // stay bounded without any other call. Errors as those of Commit, and kInvalidArgument for a
+  // store with sections.
+  base::Result<uint64_t> Write(const WriteBatch& batch);
+
+  // Each is a commit, O(1) in the rows, and returns its version.
+  // What `name` says (see FindVersion) becomes current again; versions between stay in the history.
+  base::Result<uint64_t> RollBack(const std::string& name);
+  // Names the current version, or the one that `version_name` says: it is kept until Untag. A tag
+  // of that name moves.
+  base::Result<uint64_t> Tag(const std::string& tag,
+                             const std::optional<std::string>& version_name = {});
+  base::Result<uint64_t> Untag(const std::string& tag);  // kNotFound when there is none.
+  base::Result<uint64_t> SetRetention(const format::Retention& retention);
 
  private:
   struct State;

@@ -226,7 +226,9 @@ TEST_F(StoreTest, ReadsWithoutChangingAnything) {
 
 // A reader holds the name of a version while a writer replaces it.
 TEST_F(StoreTest, OpensTheNewerVersionWhenAWriterUnlinksTheOlderMeanwhile) {
-  const auto store = Open();
+  OpenOptions options = ScriptOptions();
+  options.journal_size_max = 0;
+  const auto store = Store::OpenWriter(files_, kFolder, options).value();
   CommitRows(*store, 3, "a");
   int replacements = 0;
   files_.set_observer(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <set>
 
 #include "intact/format/segment.h"
 #include "intact/format/superblock.h"
@@ -21,22 +22,28 @@ constexpr uint64_t kStepSize = uint64_t{1} << 20;
 
 class Verifier {
  public:
-  Verifier(os::FileSystem& files, std::string folder, const VerifyProgress& progress)
-      : files_(files), folder_(std::move(folder)), progress_(progress) {}
+  Verifier(os::FileSystem& files, std::string folder, VerifyDepth depth,
+           const VerifyProgress& progress)
+      : files_(files),
+        folder_(std::move(folder)),
+        depth_(depth),
+        progress_(progress),
+        maps_(files_, folder_) {}
 
   Result<VerifyReport> Run() {
     INTACT_ASSIGN_OR_RETURN(const std::optional<format::Superblock> super, CheckSuper());
     if (!super) return std::move(report_);
-    Result<format::Manifest> manifest = ReadManifest(files_, folder_, *super);
-    if (!manifest.ok()) {
-      AddStatus(ManifestPath(folder_, super->manifest_number), 0, manifest.status());
-      return std::move(report_);
-    }
+    const std::optional<format::VersionEntry> newest = CheckJournal(*super);
+    if (!newest) return std::move(report_);
+    const std::optional<format::Manifest> manifest = CheckManifest(*super, *newest);
+    if (!manifest) return std::move(report_);
     report_.version = manifest->version;
-    CountFile(super->manifest_size);
     OpenSegments(*manifest);
+    for (const format::VersionEntry& entry : manifest->history) {
+      if (const auto older = CheckManifest(*super, entry)) OpenSegments(*older);
+    }
+    for (const uint64_t journal : journals_) CheckMirror(*super, journal);
     for (size_t i = 0; i < segments_.size(); ++i) {
-      if (segments_[i] == nullptr) continue;
       INTACT_RETURN_IF_ERROR(CheckSegment(*segments_[i]));
       segments_[i].reset();
     }
@@ -108,19 +115,97 @@ class Verifier {
         true);
   }
 
+  // The newest version: the superblock's, or that of the journal's last frame. nullopt when the
+  // journal cannot be read; the report says why.
+  std::optional<format::VersionEntry> CheckJournal(const format::Superblock& super) {
+    format::VersionEntry newest = EntryOf(super);
+    if (super.journal == 0) return newest;
+    const std::string path = JournalPath(folder_, super.journal);
+    journals_.insert(super.journal);
+    const Result<std::shared_ptr<os::Mapping>> mapping = maps_.Get(super.journal);
+    if (!mapping.ok()) {
+      AddStatus(path, 0, mapping.status());
+      return std::nullopt;
+    }
+    const Result<JournalContent> content = LoadJournal(**mapping, super, path);
+    if (!content.ok()) {
+      AddStatus(path, 0, content.status());
+      return std::nullopt;
+    }
+    return NewestOf(super, *content);
+  }
+
+  std::optional<format::Manifest> CheckManifest(const format::Superblock& super,
+                                                const format::VersionEntry& entry) {
+    Result<format::Manifest> manifest = ReadManifest(files_, folder_, super.store, entry);
+    if (!manifest.ok()) {
+      const bool is_file = entry.location.journal == 0;
+      AddStatus(is_file ? ManifestPath(folder_, entry.version)
+                        : JournalPath(folder_, entry.location.journal),
+                entry.location.offset, manifest.status());
+      return std::nullopt;
+    }
+    if (entry.location.journal == 0) {
+      CountFile(entry.size);
+    } else {
+      journals_.insert(entry.location.journal);
+    }
+    return *std::move(manifest);
+  }
+
+  // Frames that are whole in one half only, and bytes behind the last that are not zero, left by a
+  // commit that did not happen.
+  void CheckMirror(const format::Superblock& super, uint64_t journal) {
+    const std::string path = JournalPath(folder_, journal);
+    const Result<std::shared_ptr<os::Mapping>> mapping = maps_.Get(journal);
+    if (!mapping.ok()) return AddStatus(path, 0, mapping.status());
+    const base::ByteSpan bytes = (*mapping)->bytes();
+    CountFile(bytes.size());
+    const Result<JournalContent> content = ReadJournal(bytes, super.store, journal, path);
+    if (!content.ok()) return AddStatus(path, 0, content.status());
+    const uint64_t half_size = bytes.size() / 2;
+    for (const JournalFrame& frame : content->frames) {
+      if (frame.is_mirrored) continue;
+      const uint64_t offset = (1 - frame.half) * half_size + frame.head.offset;
+      Add(path, offset,
+          path + " at offset " + std::to_string(offset) + ": the frame of version " +
+              std::to_string(frame.head.version) + " is damaged; its other copy is whole",
+          true);
+    }
+    for (uint64_t half = 0; half < 2; ++half) {
+      const base::ByteSpan tail =
+          bytes.subspan(half * half_size + content->end, half_size - content->end);
+      const auto at =
+          std::find_if(tail.begin(), tail.end(), [](std::byte b) { return b != std::byte{0}; });
+      if (at == tail.end()) continue;
+      const auto offset = static_cast<uint64_t>(&*at - bytes.data());
+      Add(path, offset,
+          path + " at offset " + std::to_string(offset) + ": not zero behind the last frame", true);
+      break;
+    }
+    (*mapping)->Release(0, bytes.size());
+  }
+
   void OpenSegments(const format::Manifest& manifest) {
     for (const format::SegmentEntry& entry : manifest.segments) {
-      const std::string path = SegmentPath(folder_, entry.id);
+      if (!seen_segments_.insert({entry.id, entry.location.journal}).second) continue;
+      const bool is_file = entry.location.journal == 0;
+      const std::string path =
+          is_file ? SegmentPath(folder_, entry.id) : JournalPath(folder_, entry.location.journal);
+      if (!is_file) journals_.insert(entry.location.journal);
       Result<std::shared_ptr<const Segment>> segment =
-          Segment::Open(files_, path, manifest.store, entry, manifest.spec.dimensions);
+          OpenSegment(files_, folder_, manifest.store, entry, manifest.spec.dimensions, maps_);
       if (!segment.ok()) {
-        AddStatus(path, 0, segment.status());
+        AddStatus(path, entry.location.offset, segment.status());
         continue;
       }
-      CountFile(entry.file_size);
-      // The rest and the codes are read twice: for their checksums and row by row.
-      total_ += entry.file_size + (*segment)->Raw(format::kSectionRest).size() +
-                (*segment)->Raw(format::kSectionCodes).size();
+      if (is_file) CountFile(entry.file_size);
+      total_ += entry.file_size;
+      // The rest and the codes are read twice then: for their checksums and row by row.
+      if (depth_ == VerifyDepth::kDeep) {
+        total_ += (*segment)->Raw(format::kSectionRest).size() +
+                  (*segment)->Raw(format::kSectionCodes).size();
+      }
       segments_.push_back(*std::move(segment));
     }
   }
@@ -132,14 +217,18 @@ class Verifier {
       ++report_.sections;
       Status checked = segment.Check(entry.kind, PageUse::kRelease);
       if (!checked.ok()) {
-        AddStatus(segment.path(), entry.offset, checked);
+        AddStatus(segment.path(), segment.file_offset() + entry.offset, checked);
         if (entry.kind <= format::kSectionKeyOrder) is_order_sound = false;
       }
       INTACT_RETURN_IF_ERROR(Advance(entry.size));
     }
     CheckGaps(segment);
     if (is_order_sound) CheckKeyOrder(segment);
-    INTACT_RETURN_IF_ERROR(CheckRows(segment));
+    CheckKeyIndex(segment);
+    if (depth_ == VerifyDepth::kDeep) INTACT_RETURN_IF_ERROR(CheckRows(segment));
+    if (const Status unchanged = segment.CheckUnchanged(); !unchanged.ok()) {
+      AddStatus(segment.path(), 0, unchanged);
+    }
     segment.ReleasePages();
     return base::Ok();
   }
@@ -151,7 +240,7 @@ class Verifier {
       const base::ByteSpan gap = segment.FileBytes(end, entry.offset - end);
       for (size_t i = 0; i < gap.size(); ++i) {
         if (gap[i] == std::byte{0}) continue;
-        Add(segment.path(), end + i,
+        Add(segment.path(), segment.file_offset() + end + i,
             segment.path() + ": padding before " +
                 std::string(format::SectionKindName(entry.kind)) + " is not zero",
             true);
@@ -167,7 +256,9 @@ class Verifier {
     const auto keys = segment.keys();
     const auto order = segment.key_order();
     const uint64_t offset =
-        segment.row_count() == 0 ? 0 : segment.header().Find(format::kSectionKeyOrder)->offset;
+        segment.row_count() == 0
+            ? 0
+            : segment.file_offset() + segment.header().Find(format::kSectionKeyOrder)->offset;
     for (size_t i = 0; i < order.size(); ++i) {
       const bool is_inside = order[i] < keys.size();
       const bool ascends =
@@ -180,6 +271,14 @@ class Verifier {
       }
       if (i % (kStepSize / sizeof(uint32_t)) == 0) segment.ReleasePages();
     }
+  }
+
+  // A key that the filter stops would be missed: as bad as a key that is gone.
+  void CheckKeyIndex(const Segment& segment) {
+    if (!segment.Check(format::kSectionPageChecks).ok()) return;  // Reported as a section.
+    segment.key_index().Verify([&](uint32_t kind, const Status& problem) {
+      AddStatus(segment.path(), segment.header().Find(kind)->offset, problem);
+    });
   }
 
   Status CheckRows(const Segment& segment) {
@@ -196,13 +295,14 @@ class Verifier {
       ++report_.rows;
       if (Status read = segment.ReadVector(i, vector); !read.ok()) {
         const format::SectionEntry* rest = segment.header().Find(format::kSectionRest);
-        AddStatus(segment.path(), rest->offset, read);
+        AddStatus(segment.path(), segment.file_offset() + rest->offset, read);
       } else {
         const quant::CodeScale scale = CodeOf(vector, code);
         const auto stored = codes.subspan(i * code.size(), code.size());
         if (std::memcmp(stored.data(), code.data(), code.size()) != 0 || scale != scales[i]) {
           Add(segment.path(),
-              segment.header().Find(format::kSectionCodes)->offset + i * code.size(),
+              segment.file_offset() + segment.header().Find(format::kSectionCodes)->offset +
+                  i * code.size(),
               segment.path() + ": the code of row " + std::to_string(segment.first_row() + i) +
                   " is not that of its vector");
         }
@@ -219,8 +319,12 @@ class Verifier {
 
   os::FileSystem& files_;
   std::string folder_;
+  VerifyDepth depth_;
   const VerifyProgress& progress_;
+  JournalMaps maps_;
   VerifyReport report_;
+  std::set<uint64_t> journals_;                            // That something lies in.
+  std::set<std::pair<uint64_t, uint64_t>> seen_segments_;  // Id and journal.
   std::vector<std::shared_ptr<const Segment>> segments_;
   uint64_t done_ = 0;
   uint64_t total_ = 0;
@@ -231,9 +335,9 @@ class Verifier {
 }  // namespace
 
 Result<VerifyReport> Verify(os::FileSystem& files, const std::string& path,
-                            const VerifyProgress& progress) {
+                            const VerifyProgress& progress, VerifyDepth depth) {
   for (int attempt = 1;; ++attempt) {
-    Verifier verifier(files, path, progress);
+    Verifier verifier(files, path, depth, progress);
     Result<VerifyReport> report = verifier.Run();
     if (!verifier.is_file_missing() || attempt == kReadAttemptsMax) return report;
     const Result<base::Bytes> now = ReadSuperFile(files, path);

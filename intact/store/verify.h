@@ -1,5 +1,6 @@
-// Reads every byte of a store and checks it all: checksums, order, every vector decoded and
-// compared with its checksum, every code computed again. Thread-safe; needs no lock.
+// Reads every byte of a store, of all versions that can be opened, and checks it: checksums, order,
+// both copies of what is written twice; and, when asked to look deep, every vector decoded and
+// compared with its checksum and every code computed again. Thread-safe; needs no lock.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,11 @@ struct VerifyReport {
 
 inline constexpr size_t kVerifyProblemsMax = 1000;
 
+enum class VerifyDepth : unsigned char {
+  kChecksums,  // As fast as the disk reads.
+  kDeep,
+};
+
 // Called now and then with the bytes done and the bytes in all; false ends the check with
 // kCancelled.
 using VerifyProgress = std::function<bool(uint64_t done, uint64_t total)>;
@@ -42,6 +48,7 @@ using VerifyProgress = std::function<bool(uint64_t done, uint64_t total)>;
 // Never stops at the first problem. Fails only when there is nothing to check: kNotFound,
 // kInvalidArgument (not a store), kUnsupported, kCancelled. Resident memory stays within a few MiB.
 base::Result<VerifyReport> Verify(os::FileSystem& files, const std::string& path,
-                                  const VerifyProgress& progress = {});
+                                  const VerifyProgress& progress = {},
+                                  VerifyDepth depth = VerifyDepth::kDeep);
 
 }  // namespace intact::store

@@ -173,23 +173,18 @@ class CrashFileSystem::OpenFile final : public os::File {
   std::string path_;
 };
 
-// A copy, aligned as columns need it.
+// What was mapped keeps showing what is written to it, as long as the file does not grow.
 class CrashFileSystem::OpenMapping final : public os::Mapping {
  public:
-  explicit OpenMapping(base::ByteSpan content)
-      : blocks_(base::AlignUp(content.size(), sizeof(Block)) / sizeof(Block)),
-        size_(content.size()) {
-    if (size_ > 0) std::memcpy(blocks_.data(), content.data(), size_);
-  }
-  base::ByteSpan bytes() const override { return std::as_bytes(std::span(blocks_)).first(size_); }
+  explicit OpenMapping(InodePointer inode) : inode_(std::move(inode)), bytes_(inode_->live) {}
+  base::ByteSpan bytes() const override { return bytes_; }
+  Status Check(os::MappingCheck) const override { return base::Ok(); }
+  Result<uint64_t> ChangeMark() const override { return uint64_t{0}; }
   void Release(uint64_t, uint64_t) override {}
 
  private:
-  struct alignas(64) Block {
-    std::array<std::byte, 64> bytes;
-  };
-  std::vector<Block> blocks_;
-  size_t size_;
+  InodePointer inode_;
+  base::ByteSpan bytes_;
 };
 
 class CrashFileSystem::HeldLock final : public os::FileLock {
@@ -286,7 +281,7 @@ Result<std::unique_ptr<os::Mapping>> CrashFileSystem::Map(const std::string& pat
   if (Begin(Operation::kMap, path) != Fault::kNone) return FailureOf(Fault::kIo, "map", path);
   const InodePointer inode = Find(path);
   if (inode == nullptr) return base::NotFound("cannot map " + path + ": no such file");
-  return std::unique_ptr<os::Mapping>(std::make_unique<OpenMapping>(inode->live));
+  return std::unique_ptr<os::Mapping>(std::make_unique<OpenMapping>(inode));
 }
 
 Status CrashFileSystem::Rename(const std::string& source, const std::string& target) {

@@ -1,0 +1,43 @@
+// How Store::Write keeps the number of segments, and of rows that nobody finds any more, small
+// while it writes: which segments it merges, and which rows it leaves behind. For Store. Pure
+// functions over snapshots.
+//
+// Bounds that hold after any number of writes, with L the bytes of rows that are found: at most
+// L / 32 MiB + 40 segments; at most as many rows left behind as found, and 1,024, and those of one
+// batch; each byte is copied at most once per step of the ladder (5) and once per time that half
+// of a segment's rows were replaced. One Write copies at most 128 MiB besides its own rows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "intact/base/base.h"
+#include "intact/store/commit_plan.h"
+#include "intact/store/store.h"
+
+namespace intact::store {
+
+// No merge makes a segment larger than this.
+inline constexpr uint64_t kMergedSizeMax = uint64_t{64} << 20;
+// Rows left behind are allowed up to the number of rows found, and so many more.
+inline constexpr uint64_t kLeftBehindMin = 1024;
+
+// What a Write is to do: keys are distinct, over puts and deletes.
+struct KeyedChanges {
+  std::vector<base::Digest> keys;  // Of puts.
+  std::span<const float> vectors;  // [keys, d]
+  std::vector<base::Digest> deletes;
+  std::vector<float> joined;  // What `vectors` points to when several batches were joined.
+};
+
+// Several batches as one: later ones count.
+KeyedChanges JoinBatches(std::span<const WriteBatch* const> batches, uint32_t dimensions);
+
+// nullopt when nothing would change. `changes` must outlive the plan. `cursor` remembers where
+// looking for rows left behind goes on; it begins at 0. kCorruption when a column it needs is
+// damaged.
+base::Result<std::optional<CommitPlan>> PlanWrite(KeyedChanges& changes, const Snapshot& current,
+                                                  const PlanOptions& options, size_t& cursor);
+
+}  // namespace intact::store
