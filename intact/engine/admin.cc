@@ -1,16 +1,20 @@
 #include "intact/engine/admin.h"
 
 #include <algorithm>
+#include <set>
 
 #include "intact/embed/embed.h"
 #include "intact/engine/changes.h"
 #include "intact/engine/collection.h"
+#include "intact/engine/collection_writer.h"
 #include "intact/engine/index_view.h"
 #include "intact/engine/ingest.h"
+#include "intact/engine/versions.h"
 #include "intact/engine/writer.h"
 #include "intact/os/os.h"
 #include "intact/simd/simd.h"
 #include "intact/source/source.h"
+#include "intact/store/versions.h"
 
 namespace intact::engine {
 namespace {
@@ -51,7 +55,7 @@ void FillBytes(const IndexView& view, const std::string& store, StatusReport& re
 base::Result<StatusReport> ReadStatus(const Place& place) {
   if (!place.exists) return NoIndex(place.root);
   INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<const IndexView> view,
-                          IndexView::Open(place.store));
+                          IndexView::Open(place.store, place.version));
   const format::IndexState& state = view->state();
   StatusReport report;
   report.root = state.root.empty() ? place.root : state.root;
@@ -238,26 +242,85 @@ base::Result<VerifyReport> VerifyIndex(const Place& place,
   return report;
 }
 
-base::Result<GcReport> CollectGarbage(const Place& place, bool dry_run, int64_t lock_wait_ms) {
-  if (!place.exists) return NoIndex(place.root);
-  GcReport report;
-  report.bytes_before = FolderBytes(place.store);
-  INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<const IndexView> view,
-                          IndexView::Open(place.store));
-  report.rows_removed = view->snapshot().row_count();
-  for (const search::Bitmap& used : view->UsedRows()) report.rows_removed -= used.Count();
-  INTACT_RETURN_IF_ERROR(view->snapshot().CheckUnchanged());
-  report.bytes_after = report.bytes_before;
-  if (dry_run) return report;
+namespace {
+
+// Versions that would be dropped, and about what the files would take: what tagged versions need,
+// and this one less its share of rows that go.
+base::Status EstimateGc(const std::string& store, const store::Snapshot& snapshot,
+                        const GcOptions& options, GcReport& report) {
+  INTACT_ASSIGN_OR_RETURN(const std::vector<store::VersionFacts> versions,
+                          store::ReadVersions(os::RealFileSystem(), store));
+  uint64_t dropped_bytes = 0;
+  for (const store::VersionFacts& version : versions) {
+    if (options.keeps_versions || version.is_current || !version.tags.empty()) continue;
+    ++report.versions_removed;
+    dropped_bytes += version.own_size;
+  }
+  const bool shares = versions.size() - report.versions_removed > 1;
+  const uint64_t rows = snapshot.row_count();
+  const uint64_t size = snapshot.stored_bytes().total;
+  const auto gone =
+      static_cast<uint64_t>(static_cast<double>(size) * static_cast<double>(report.rows_removed) /
+                            static_cast<double>(std::max<uint64_t>(rows, 1)));
+  // A version that stays keeps the old rows too.
+  const uint64_t freed = dropped_bytes + (shares ? 0 : gone);
+  report.bytes_after = report.bytes_before - std::min(report.bytes_before, freed);
+  return base::Ok();
+}
+
+uint64_t UntaggedVersions(const store::Snapshot& snapshot) {
+  std::set<uint64_t> tagged;
+  for (const format::Tag& tag : snapshot.tags()) tagged.insert(tag.version);
+  uint64_t count = 0;
+  for (const format::VersionEntry& entry : snapshot.history()) {
+    if (!tagged.contains(entry.version)) ++count;
+  }
+  return count;
+}
+
+base::Status CollectIndexGarbage(const std::string& store, const GcOptions& options) {
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
                           embed::OpenLocalEmbedder());
   store::OpenOptions open;
-  open.lock_wait_ms = lock_wait_ms;
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
-                          store::Store::OpenWriter(os::RealFileSystem(), place.store, open));
+  open.lock_wait_ms = options.lock_wait_ms;
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> writable,
+                          store::Store::OpenWriter(os::RealFileSystem(), store, open));
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
-                          IndexWriter::Make(*store, *embedder, 1));
-  INTACT_RETURN_IF_ERROR(writer->Rewrite());
+                          IndexWriter::Make(*writable, *embedder, 1));
+  return writer->Rewrite(!options.keeps_versions);
+}
+
+base::Status CollectCollectionGarbage(const std::string& store, const GcOptions& options) {
+  INTACT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<CollectionWriter> writer,
+      CollectionWriter::OpenExisting(os::RealFileSystem(), store, options.lock_wait_ms));
+  return writer->DropDeadRows(!options.keeps_versions);
+}
+
+}  // namespace
+
+base::Result<GcReport> CollectGarbage(const Place& place, const GcOptions& options) {
+  if (!place.exists) return NoIndex(place.root);
+  GcReport report;
+  report.bytes_before = FolderBytes(place.store);
+  INTACT_ASSIGN_OR_RETURN(const auto snapshot, OpenSnapshot(place.store, {}));
+  report.is_collection = IsCollection(snapshot->engine_state());
+  if (report.is_collection) {
+    INTACT_ASSIGN_OR_RETURN(const auto view, CollectionView::Load(snapshot, place.store));
+    report.rows_removed = view->superseded_count();
+  } else {
+    INTACT_ASSIGN_OR_RETURN(const auto view, IndexView::Load(snapshot));
+    report.rows_removed = snapshot->row_count();
+    for (const search::Bitmap& used : view->UsedRows()) report.rows_removed -= used.Count();
+  }
+  INTACT_RETURN_IF_ERROR(snapshot->CheckUnchanged());
+  if (options.is_dry_run) {
+    INTACT_RETURN_IF_ERROR(EstimateGc(place.store, *snapshot, options, report));
+    return report;
+  }
+  if (!options.keeps_versions) report.versions_removed = UntaggedVersions(*snapshot);
+  INTACT_RETURN_IF_ERROR(report.is_collection ? CollectCollectionGarbage(place.store, options)
+                                              : CollectIndexGarbage(place.store, options));
   report.bytes_after = FolderBytes(place.store);
   return report;
 }

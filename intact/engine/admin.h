@@ -40,7 +40,7 @@ struct StatusReport {
   std::vector<std::pair<std::string, uint64_t>>
       stored_by_part;  // "exact vectors", "codes", "postings", ...
 };
-// kNotFound when the place has no store.
+// Of place.version, else the newest. kNotFound when the place has no store or no such version.
 base::Result<StatusReport> ReadStatus(const Place& place);
 
 struct ExplainedChunk {
@@ -85,13 +85,23 @@ struct VerifyReport {
 base::Result<VerifyReport> VerifyIndex(const Place& place,
                                        const std::function<void(uint64_t rows)>& progress = {});
 
-struct GcReport {
-  uint64_t rows_removed = 0;
-  uint64_t bytes_before = 0;
-  uint64_t bytes_after = 0;
+struct GcOptions {
+  bool is_dry_run = false;
+  bool keeps_versions = false;  // Older versions stay, and with them most of what they alone need.
+  int64_t lock_wait_ms = 0;
 };
-// Rewrites the store without unused vectors and deleted documents; a commit like any other.
-base::Result<GcReport> CollectGarbage(const Place& place, bool dry_run, int64_t lock_wait_ms = 0);
+
+struct GcReport {
+  bool is_collection = false;
+  uint64_t rows_removed = 0;
+  uint64_t versions_removed = 0;
+  uint64_t bytes_before = 0;  // Of the store's files.
+  uint64_t bytes_after = 0;   // Of a dry run: about.
+};
+// Rewrites the store of an index without unused vectors and deleted documents, or that of a
+// collection without replaced and deleted rows, and drops older versions but for tagged ones. A
+// dry run says what would go and changes nothing. kNotFound when there is no store.
+base::Result<GcReport> CollectGarbage(const Place& place, const GcOptions& options);
 
 // Identity of the model at hand, and build facts, for `--version`.
 struct BuildFacts {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "intact/store/scan.h"
+
 namespace intact::engine {
 namespace {
 
@@ -70,24 +72,27 @@ base::Result<std::shared_ptr<const CollectionView>> CollectionView::Load(
     INTACT_RETURN_IF_ERROR(segment->CheckUnchanged());
     view->segments_.push_back({segment, *std::move(records)});
   }
-  if (snapshot->row_count() < view->state_.place_count) {
-    return base::Corruption(path + " says that it has " + std::to_string(view->state_.place_count) +
-                            " records; found " + std::to_string(snapshot->row_count()) + " rows");
+  if (snapshot->row_count() < view->state_.record_count()) {
+    return base::Corruption(path + " says that it has " +
+                            std::to_string(view->state_.record_count()) + " records; found " +
+                            std::to_string(snapshot->row_count()) + " rows");
   }
   view->path_ = path;
   view->snapshot_ = std::move(snapshot);
   return std::shared_ptr<const CollectionView>(std::move(view));
 }
 
-base::Result<std::shared_ptr<const CollectionView>> CollectionView::Open(os::FileSystem& files,
-                                                                         const std::string& path) {
+base::Result<std::shared_ptr<const CollectionView>> CollectionView::Open(
+    os::FileSystem& files, const std::string& path, const std::string& version) {
   auto snapshot = store::Store::OpenReadOnly(files, path);
   if (snapshot.code() == base::Code::kNotFound) {
     return base::NotFound("there is no collection at " + path +
                           ": make one with intact import FILE --store PATH");
   }
   if (!snapshot.ok()) return snapshot.status();
-  return Load(*std::move(snapshot), path);
+  if (version.empty()) return Load(*std::move(snapshot), path);
+  INTACT_ASSIGN_OR_RETURN(auto older, store::Store::OpenVersion(files, path, version));
+  return Load(std::move(older), path);
 }
 
 base::Result<Record> RecordReader::Read(store::RowId row) {
@@ -133,7 +138,10 @@ base::Status CheckRecords(const CollectionView& view) {
       INTACT_RETURN_IF_ERROR(checked.Annotate(segment.path()));
     }
   }
-  return base::Ok();
+  INTACT_ASSIGN_OR_RETURN(const uint64_t count, store::CountKeys(view.snapshot()));
+  if (count == view.record_count()) return base::Ok();
+  return base::Corruption(view.path() + " says that it has " + std::to_string(view.record_count()) +
+                          " records; found " + std::to_string(count) + " ids");
 }
 
 }  // namespace intact::engine

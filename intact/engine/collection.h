@@ -35,17 +35,20 @@ class CollectionView {
   // kUnsupported when its state or its records cannot be read.
   static base::Result<std::shared_ptr<const CollectionView>> Load(
       std::shared_ptr<const store::Snapshot> snapshot, const std::string& path);
-  // Opens the store read-only. kNotFound, with the remedy, when there is none.
+  // Opens the store read-only, its newest version or the one that `version` says. kNotFound, with
+  // the remedy, when there is none, or no such version.
   static base::Result<std::shared_ptr<const CollectionView>> Open(os::FileSystem& files,
-                                                                  const std::string& path);
+                                                                  const std::string& path,
+                                                                  const std::string& version = {});
 
   const std::string& path() const { return path_; }
   const store::Snapshot& snapshot() const { return *snapshot_; }
   const CollectionState& state() const { return state_; }
   std::span<const SegmentRecords> segments() const { return segments_; }
-  uint64_t record_count() const { return state_.place_count; }
-  // Rows that newer ones of the same id replaced; their vectors are still stored.
-  uint64_t superseded_count() const { return snapshot_->row_count() - state_.place_count; }
+  uint64_t record_count() const { return state_.record_count(); }
+  // Rows that newer ones of the same id replaced, or whose records were deleted; their vectors are
+  // still stored.
+  uint64_t superseded_count() const { return snapshot_->row_count() - record_count(); }
 
  private:
   std::string path_;

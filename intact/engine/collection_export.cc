@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "intact/codec/elements.h"
+#include "intact/store/scan.h"
 
 namespace intact::engine {
 namespace {
@@ -17,18 +18,23 @@ struct MovedRow {
   store::RowId row = 0;
 };
 
+// What is live, where records were deleted; else the newest row of a place is.
+using MaybeLive = std::optional<store::LiveRows>;
+
 // The newest moved row of each place, by place.
-base::Result<std::vector<MovedRow>> FindMoved(const CollectionView& view) {
+base::Result<std::vector<MovedRow>> FindMoved(const CollectionView& view, const MaybeLive& live) {
   std::vector<MovedRow> moved;
-  for (const CollectionView::SegmentRecords& part : view.segments()) {
+  for (size_t s = 0; s < view.segments().size(); ++s) {
+    const CollectionView::SegmentRecords& part = view.segments()[s];
     const auto& entries = part.records.blocks();
     for (size_t b = 0; b < entries.size(); ++b) {
       if (entries[b].moved_count == 0) continue;
       INTACT_ASSIGN_OR_RETURN(const RecordBlock block, part.ReadBlock(b));
-      store::RowId row = part.segment->first_row() + block.first_row();
+      uint32_t local = block.first_row();
       for (const Record& record : block.records()) {
-        if (record.is_moved) moved.push_back({record.place, row});
-        ++row;
+        const uint32_t row = local++;
+        if (!record.is_moved || (live && !live->Has(s, row))) continue;
+        moved.push_back({record.place, part.segment->first_row() + row});
       }
     }
   }
@@ -55,8 +61,12 @@ class Exporter {
         vector_(info.dimensions) {}
 
   base::Status Run() {
-    INTACT_ASSIGN_OR_RETURN(moved_, FindMoved(view_));
-    for (const CollectionView::SegmentRecords& part : view_.segments()) {
+    if (view_.state().deleted_count > 0) {
+      INTACT_ASSIGN_OR_RETURN(live_, store::LiveRows::Read(view_.snapshot()));
+    }
+    INTACT_ASSIGN_OR_RETURN(moved_, FindMoved(view_, live_));
+    for (segment_ = 0; segment_ < view_.segments().size(); ++segment_) {
+      const CollectionView::SegmentRecords& part = view_.segments()[segment_];
       for (size_t b = 0; b < part.records.blocks().size(); ++b) {
         INTACT_ASSIGN_OR_RETURN(const RecordBlock block, part.ReadBlock(b));
         INTACT_RETURN_IF_ERROR(AddBlock(*part.segment, block));
@@ -72,12 +82,18 @@ class Exporter {
     return writer_.Finish();
   }
 
+  base::Status RunRows(std::span<const store::RowId> rows) {
+    for (const store::RowId row : rows) INTACT_RETURN_IF_ERROR(AddRow(row));
+    INTACT_RETURN_IF_ERROR(FinishPart());
+    return writer_.Finish();
+  }
+
  private:
   base::Status AddBlock(const store::Segment& segment, const RecordBlock& block) {
     auto local = block.first_row();
     for (const Record& record : block.records()) {
       const uint32_t row = local++;
-      if (record.is_moved) continue;
+      if (record.is_moved || (live_ && !live_->Has(segment_, row))) continue;
       INTACT_RETURN_IF_ERROR(AddMovedUpTo(record.place));
       // A newer row of the same place went out instead.
       const bool is_replaced = next_moved_ > 0 && moved_[next_moved_ - 1].place == record.place;
@@ -89,13 +105,15 @@ class Exporter {
   // Adds the moved rows whose turn it is: those with places up to `place`.
   base::Status AddMovedUpTo(uint64_t place) {
     for (; next_moved_ < moved_.size() && moved_[next_moved_].place <= place; ++next_moved_) {
-      const store::RowId row = moved_[next_moved_].row;
-      INTACT_ASSIGN_OR_RETURN(const Record record, moved_reader_.Read(row));
-      const store::Segment& segment = *view_.snapshot().SegmentOf(row);
-      INTACT_RETURN_IF_ERROR(
-          AddRecord(segment, static_cast<uint32_t>(row - segment.first_row()), record));
+      INTACT_RETURN_IF_ERROR(AddRow(moved_[next_moved_].row));
     }
     return base::Ok();
+  }
+
+  base::Status AddRow(store::RowId row) {
+    INTACT_ASSIGN_OR_RETURN(const Record record, moved_reader_.Read(row));
+    const store::Segment& segment = *view_.snapshot().SegmentOf(row);
+    return AddRecord(segment, static_cast<uint32_t>(row - segment.first_row()), record);
   }
 
   base::Status AddRecord(const store::Segment& segment, uint32_t row, const Record& record) {
@@ -147,6 +165,8 @@ class Exporter {
   format::VectorFileWriter& writer_;
   const RowProgress& progress_;
   RecordReader moved_reader_;
+  MaybeLive live_;
+  size_t segment_ = 0;  // Whose blocks are being added.
   std::vector<MovedRow> moved_;
   size_t next_moved_ = 0;
 
@@ -173,6 +193,12 @@ format::VectorFileInfo InfoOf(const CollectionView& view, const ExportShape& sha
 base::Status Export(const CollectionView& view, const format::VectorFileInfo& info,
                     format::VectorFileWriter& writer, const RowProgress& progress) {
   return Exporter(view, info, writer, progress).Run();
+}
+
+base::Status ExportRows(const CollectionView& view, std::span<const store::RowId> rows,
+                        const format::VectorFileInfo& info, format::VectorFileWriter& writer) {
+  const RowProgress silent;
+  return Exporter(view, info, writer, silent).RunRows(rows);
 }
 
 }  // namespace intact::engine

@@ -21,8 +21,13 @@ struct ExportShape {
 format::VectorFileInfo InfoOf(const CollectionView& view, const ExportShape& shape);
 
 // Appends all records to `writer`, which was made for `info`, by place, and finishes it. Every
-// vector's checksum is compared on the way. Memory: a batch, and 16 bytes per replaced row.
+// vector's checksum is compared on the way. Memory: a batch, 16 bytes per replaced row, and where
+// records were deleted a bit a row.
 base::Status Export(const CollectionView& view, const format::VectorFileInfo& info,
                     format::VectorFileWriter& writer, const RowProgress& progress = {});
+
+// The same for the records of `rows`, in this order.
+base::Status ExportRows(const CollectionView& view, std::span<const store::RowId> rows,
+                        const format::VectorFileInfo& info, format::VectorFileWriter& writer);
 
 }  // namespace intact::engine

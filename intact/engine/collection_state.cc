@@ -7,6 +7,7 @@ constexpr uint32_t kMagic = 0x4c4f4349;  // ICOL
 constexpr uint64_t kFormat = 1;
 constexpr uint64_t kFlagIds = 1;
 constexpr uint64_t kFlagMetadata = 2;
+constexpr uint64_t kFlagDeleted = 4;
 
 base::Status Damaged() {
   return base::Corruption("the collection's state in the manifest is damaged");
@@ -36,8 +37,10 @@ base::Bytes CollectionState::Encode() const {
   writer.PutVarint(kFormat);
   writer.PutVarint(static_cast<uint64_t>(element));
   writer.PutVarint(NumberOf(source));
-  writer.PutVarint((has_ids ? kFlagIds : 0) | (has_metadata ? kFlagMetadata : 0));
+  writer.PutVarint((has_ids ? kFlagIds : 0) | (has_metadata ? kFlagMetadata : 0) |
+                   (deleted_count > 0 ? kFlagDeleted : 0));
   writer.PutVarint(place_count);
+  if (deleted_count > 0) writer.PutVarint(deleted_count);
   return writer.Take();
 }
 
@@ -54,13 +57,18 @@ base::Result<CollectionState> CollectionState::Parse(base::ByteSpan bytes) {
   const uint64_t source = reader.GetVarint();
   const uint64_t flags = reader.GetVarint();
   state.place_count = reader.GetVarint();
+  const bool has_deleted = (flags & kFlagDeleted) != 0;
+  if (has_deleted) state.deleted_count = reader.GetVarint();
   if (!reader.AtEnd()) return Damaged();
   state.element = static_cast<base::ElementType>(element);
   if (element > UINT8_MAX || base::ElementSize(state.element) == 0 || source == 0 ||
-      source > std::size(kKinds) || flags > (kFlagIds | kFlagMetadata)) {
+      source > std::size(kKinds) || flags > (kFlagIds | kFlagMetadata | kFlagDeleted)) {
     return base::Unsupported(
         "the collection has an element type, a source or a flag that this version does not know: "
         "upgrade intact");
+  }
+  if (has_deleted != (state.deleted_count > 0) || state.deleted_count > state.place_count) {
+    return Damaged();
   }
   state.source = kKinds[source - 1];
   state.has_ids = (flags & kFlagIds) != 0;

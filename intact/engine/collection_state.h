@@ -12,9 +12,12 @@ namespace intact::engine {
 struct CollectionState {
   base::ElementType element = base::ElementType::kFloat32;       // What rows came as and go out as.
   format::VectorFileKind source = format::VectorFileKind::kNpy;  // What it was made from.
-  bool has_ids = false;       // Ids were given; else they are the places in decimal.
-  bool has_metadata = false;  // Some record has.
-  uint64_t place_count = 0;   // Places given out: the number of records.
+  bool has_ids = false;        // Ids were given; else they are the places in decimal.
+  bool has_metadata = false;   // Some record has.
+  uint64_t place_count = 0;    // Places given out.
+  uint64_t deleted_count = 0;  // Of these, whose record was deleted.
+
+  uint64_t record_count() const { return place_count - deleted_count; }
 
   bool operator==(const CollectionState&) const = default;
 

@@ -1,12 +1,15 @@
 // Rows into a collection, batch by batch, one durable commit each. An interrupted import is resumed
 // by running it again: what is there already is recognised by its id and left alone. Small segments
-// at the end are merged on the way, as docs/ARCHITECTURE.md asks of every writer: a row is written
-// at most once per step of a ladder, and segments of a quarter of the largest size stay. For one
-// thread at a time.
+// at the end are merged on the way (store::ChooseMergeCount), without rows that nobody finds any
+// more: a row is written at most once per step of a ladder, and segments of a quarter of the
+// largest size stay. What one writer commits leaves one version to go back to. For one thread at a
+// time.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +17,7 @@
 #include "intact/base/base.h"
 #include "intact/engine/collection.h"
 #include "intact/format/vector_file.h"
+#include "intact/store/scan.h"
 #include "intact/store/store.h"
 
 namespace intact::engine {
@@ -38,6 +42,12 @@ struct ImportCounts {
   uint64_t total() const { return added + updated + unchanged; }
 };
 
+// What became of ids that were to be deleted.
+struct DeleteCounts {
+  uint64_t deleted = 0;
+  uint64_t missing = 0;  // They were not there.
+};
+
 class CollectionWriter {
  public:
   // Makes the collection when there is none. kInvalidArgument, saying both, when there is one of
@@ -47,6 +57,11 @@ class CollectionWriter {
                                                               const std::string& path,
                                                               const CollectionShape& shape,
                                                               int64_t lock_wait_ms = 0);
+  // Opens the collection that is there. kNotFound, with the remedy, when there is none;
+  // kInvalidArgument when the folder holds something else.
+  static base::Result<std::unique_ptr<CollectionWriter>> OpenExisting(os::FileSystem& files,
+                                                                      const std::string& path,
+                                                                      int64_t lock_wait_ms = 0);
 
   // Takes in rows of the shape; those without ids are numbered on from the last call, the first
   // from 0. Commits whenever a batch is full. kInvalidArgument for a float64 that is not exactly a
@@ -55,12 +70,21 @@ class CollectionWriter {
   // Rows without ids that come from now on are numbered on from the last record, not from 0.
   void NumberFromEnd() { next_number_ = state_.place_count; }
 
-  // Commits what was taken in since the last commit; nothing to do makes no version.
+  // Deletes the records of `ids`, of which those that are not there do no harm. Commits whenever a
+  // batch is full.
+  base::Status Delete(std::span<const std::string> ids);
+
+  // Commits what was taken in or deleted since the last commit; nothing to do makes no version.
   base::Status Commit();
+
+  // Writes segments with rows that nobody finds any more again without them, one commit each, and,
+  // with `drops_history`, leaves only tagged versions. Stops between commits when `stop` is set.
+  base::Status DropDeadRows(bool drops_history, const std::atomic<bool>* stop = nullptr);
 
   const CollectionView& view() const { return *view_; }  // Of the last commit.
   // Rows taken in, committed or not.
   const ImportCounts& counts() const { return counts_; }
+  const DeleteCounts& delete_counts() const { return delete_counts_; }
 
  private:
   struct BatchRow {
@@ -75,6 +99,7 @@ class CollectionWriter {
     std::optional<uint64_t> place;      // Nothing: it is new.
     std::optional<uint32_t> batch_row;  // Where in the batch it is, if it is there.
     bool is_same = false;               // Vector and metadata are what was asked about.
+    bool is_deleted = false;            // The place's record was deleted.
   };
 
   CollectionWriter(std::unique_ptr<store::Store> store, std::shared_ptr<const CollectionView> view);
@@ -86,17 +111,36 @@ class CollectionWriter {
   base::Result<Known> LookUp(const base::Digest& key, std::string_view metadata,
                              std::span<const float> vector);
   bool IsFull() const;
+  uint64_t SealedRows() const;
   size_t ChooseMergeCount() const;
-  base::Result<base::Bytes> PackRecords(size_t merge_count) const;
+  // A range of segments to be replaced by one.
+  struct Merge {
+    size_t begin = 0;
+    size_t count = 0;
+    // The rows to take over, ascending; nothing: all of them, with their ids.
+    std::optional<std::vector<store::RowId>> rows;
+  };
+  // What of the last `merge_count` segments is still found once the batch is in.
+  base::Result<Merge> PlanMerge(size_t merge_count) const;
+  // The segments from `begin` on that fit one, and their live rows; `is_clean` when nothing is to
+  // be gained.
+  Merge PlanDrop(size_t begin, const std::unordered_map<uint64_t, size_t>& numbers,
+                 const store::LiveRows& live, bool& is_clean) const;
+  // The records of what is merged, then those of the batch; empty when there is no row.
+  base::Result<base::Bytes> PackRecords(const Merge& merge) const;
+  base::Status CommitMerge(const Merge& merge, bool drops_history);
 
   std::unique_ptr<store::Store> store_;
   std::shared_ptr<const CollectionView> view_;
+  bool goes_on_ = false;   // The current version is this writer's, or that of an empty store.
   RecordReader reader_;    // Of view_.
   CollectionState state_;  // As the next commit will leave it.
   ImportCounts counts_;
+  DeleteCounts delete_counts_;
   uint64_t next_number_ = 0;
 
-  // The batch.
+  // The batch: rows, or keys to delete.
+  std::set<base::Digest> deletes_;
   std::vector<BatchRow> rows_;
   std::vector<base::Digest> keys_;                                      // [rows]
   std::vector<float> vectors_;                                          // [rows, d]

@@ -8,15 +8,18 @@
 //   computed"}));
 //
 // A collection is the other thing a store may hold: vectors given in files, with ids and metadata
-// (transfer.h, collection.h). stats.h describes either.
+// (transfer.h, collection.h). stats.h describes either; versions.h and version_diff.h go back in
+// time.
 //
 // Threads: free functions are thread-safe, and one writer per store is enforced across processes by
 // a lock. Status codes say what to do next (base/result.h); messages name the path and the remedy.
 #pragma once
 
-#include "intact/engine/admin.h"     // IWYU pragma: export
-#include "intact/engine/index.h"     // IWYU pragma: export
-#include "intact/engine/place.h"     // IWYU pragma: export
-#include "intact/engine/search.h"    // IWYU pragma: export
-#include "intact/engine/stats.h"     // IWYU pragma: export
-#include "intact/engine/transfer.h"  // IWYU pragma: export
+#include "intact/engine/admin.h"         // IWYU pragma: export
+#include "intact/engine/index.h"         // IWYU pragma: export
+#include "intact/engine/place.h"         // IWYU pragma: export
+#include "intact/engine/search.h"        // IWYU pragma: export
+#include "intact/engine/stats.h"         // IWYU pragma: export
+#include "intact/engine/transfer.h"      // IWYU pragma: export
+#include "intact/engine/version_diff.h"  // IWYU pragma: export
+#include "intact/engine/versions.h"      // IWYU pragma: export

@@ -179,11 +179,11 @@ TEST_F(EngineTest, GarbageCollectionKeepsResultsAndDropsUnusedVectors) {
   const auto status = ReadStatus(Where());
   ASSERT_TRUE(status.ok());
   EXPECT_EQ(status->vectors_unused, 15u);
-  const auto dry = CollectGarbage(Where(), true);
+  const auto dry = CollectGarbage(Where(), {.is_dry_run = true});
   ASSERT_TRUE(dry.ok());
   EXPECT_EQ(dry->rows_removed, 15u);
   EXPECT_EQ(ReadStatus(Where())->vectors_unused, 15u);
-  const auto report = CollectGarbage(Where(), false);
+  const auto report = CollectGarbage(Where(), {});
   ASSERT_TRUE(report.ok()) << report.status().ToString();
   EXPECT_LT(report->bytes_after, report->bytes_before);
   EXPECT_EQ(ReadStatus(Where())->vectors_unused, 0u);
@@ -403,7 +403,7 @@ TEST_F(EngineTest, CountsOfWhatWasLeftOutDoNotGrow) {
   Write("a.py", "def a():\n    return 1\n");
   Write("data", std::string("\0\0\0", 3));
   Index();
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(CollectGarbage(Where(), false).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(CollectGarbage(Where(), {}).ok());
   const auto status = ReadStatus(Where());
   ASSERT_THAT(status->skipped, SizeIs(1));
   EXPECT_EQ(status->skipped[0].count, 1u);
@@ -453,6 +453,31 @@ TEST_F(EngineTest, EmptyFolderAndMissingIndexAreClear) {
   EXPECT_THAT(Search({.query = "anything"}).hits, IsEmpty());
   ExpectIntact();
   EXPECT_EQ(Locate({.directory = Root() + "/missing"}).code(), base::Code::kNotFound);
+}
+
+// What was compared with its checksum once could rank anything afterwards.
+TEST_F(EngineTest, AnIndexZeroedWhileItIsOpenIsAnErrorAndNoOtherRanking) {
+  std::mt19937 random(31);
+  for (int i = 0; i < 20; ++i) {
+    Write("f" + std::to_string(i) + ".py", RandomFunction(random, "f" + std::to_string(i)));
+  }
+  Index();
+  auto searcher = Searcher::Open(Where());
+  ASSERT_TRUE(searcher.ok());
+  const auto search = [&](SearchMode mode) {
+    return (*searcher)->Search({.query = "socket buffer", .k = 5, .mode = mode}).code();
+  };
+  EXPECT_EQ(search(SearchMode::kHybrid), base::Code::kOk);
+  for (const auto& entry : std::filesystem::directory_iterator(Where().store)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("seg-") && !name.starts_with("journal-")) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file << std::string(entry.file_size(), 0);
+  }
+  for (const SearchMode mode : {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    EXPECT_EQ(search(mode), base::Code::kCorruption);
+  }
+  EXPECT_EQ(ReadStatus(Where()).code(), base::Code::kCorruption);
 }
 
 }  // namespace

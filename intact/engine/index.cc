@@ -6,6 +6,7 @@
 #include "intact/engine/changes.h"
 #include "intact/engine/collection.h"
 #include "intact/engine/ingest.h"
+#include "intact/engine/versions.h"
 #include "intact/engine/writer.h"
 #include "intact/os/os.h"
 
@@ -216,6 +217,7 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
   open.create = true;
   open.spec =
       store::CollectionSpec{.dimensions = embedder->dimensions(), .model = embedder->identity()};
+  open.retention = kRetention;
   open.lock_wait_ms = options.lock_wait_ms;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
                           store::Store::OpenWriter(os::RealFileSystem(), place.store, open));

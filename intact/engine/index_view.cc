@@ -4,6 +4,7 @@
 
 #include "intact/engine/collection.h"
 #include "intact/engine/index.h"
+#include "intact/engine/versions.h"
 #include "intact/os/os.h"
 
 namespace intact::engine {
@@ -38,13 +39,16 @@ base::Result<std::shared_ptr<const IndexView>> IndexView::Load(
   return std::shared_ptr<const IndexView>(std::move(view));
 }
 
-base::Result<std::shared_ptr<const IndexView>> IndexView::Open(const std::string& store) {
+base::Result<std::shared_ptr<const IndexView>> IndexView::Open(const std::string& store,
+                                                               const std::string& version) {
   auto snapshot = store::Store::OpenReadOnly(os::RealFileSystem(), store);
   if (!snapshot.ok()) {
     return snapshot.code() == base::Code::kNotFound ? NoIndex(store) : snapshot.status();
   }
   INTACT_RETURN_IF_ERROR(CheckIsIndex(**snapshot, store));
-  return Load(std::move(snapshot).value());
+  if (version.empty()) return Load(std::move(snapshot).value());
+  INTACT_ASSIGN_OR_RETURN(auto older, OpenSnapshot(store, version));
+  return Load(std::move(older));
 }
 
 size_t IndexView::SegmentNumberOf(store::RowId row) const {

@@ -35,8 +35,10 @@ class IndexView {
   // kCorruption or kUnsupported when a section or the state cannot be read.
   static base::Result<std::shared_ptr<const IndexView>> Load(
       std::shared_ptr<const store::Snapshot> snapshot);
-  // Opens the store read-only. kNotFound, with the remedy, when the place has none.
-  static base::Result<std::shared_ptr<const IndexView>> Open(const std::string& store);
+  // Opens the store read-only, its newest version or the one that `version` says. kNotFound, with
+  // the remedy, when the place has none, or no such version.
+  static base::Result<std::shared_ptr<const IndexView>> Open(const std::string& store,
+                                                             const std::string& version = {});
 
   const store::Snapshot& snapshot() const { return *snapshot_; }
   const format::IndexState& state() const { return state_; }

@@ -101,7 +101,7 @@ base::Result<Place> Locate(const LocateOptions& options) {
     INTACT_ASSIGN_OR_RETURN(const std::string store, ChooseStore(parent, options));
     if (!HasStore(store)) continue;
     const size_t prefix = parent == "/" ? 1 : parent.size() + 1;
-    return Place{parent, store, place.root.substr(prefix), true};
+    return Place{parent, store, place.root.substr(prefix), true, {}};
   }
   return place;
 }

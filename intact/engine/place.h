@@ -14,6 +14,7 @@ struct Place {
   std::string
       folder;  // What of the root was asked for: "" for all, else "src/net" relative to the root.
   bool exists = false;  // The store is there.
+  std::string version;  // To be read: a number or a tag; empty: the newest.
 };
 
 struct LocateOptions {

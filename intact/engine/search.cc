@@ -145,8 +145,7 @@ class SearcherImpl final : public Searcher {
     std::vector<Placed> placed;
     placed.reserve(candidates.size());
     for (const search::Candidate& candidate : candidates) {
-      placed.push_back(
-          {std::string(FileOf(candidate).path), ChunkOf(candidate).begin, candidate});
+      placed.push_back({std::string(FileOf(candidate).path), ChunkOf(candidate).begin, candidate});
     }
     std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
       return a.path != b.path ? a.path < b.path : a.begin < b.begin;
@@ -352,7 +351,8 @@ class SearcherImpl final : public Searcher {
 
 base::Result<std::unique_ptr<Searcher>> Searcher::Open(const Place& place) {
   if (!place.exists) return NoIndex(place.root);
-  INTACT_ASSIGN_OR_RETURN(std::shared_ptr<const IndexView> view, IndexView::Open(place.store));
+  INTACT_ASSIGN_OR_RETURN(std::shared_ptr<const IndexView> view,
+                          IndexView::Open(place.store, place.version));
   if (view->state().root.empty())
     return NoIndex(place.root);  // Its first run was killed at its start.
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<embed::Embedder> embedder, embed::OpenLocalEmbedder());

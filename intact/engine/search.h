@@ -60,7 +60,8 @@ struct SearchResponse {
 class Searcher {
  public:
   virtual ~Searcher() = default;
-  // kNotFound when the place has no store, kInvalidArgument when its model is not the one at hand.
+  // place.version, else the newest. kNotFound when the place has no store or no such version,
+  // kInvalidArgument when its model is not the one at hand.
   static base::Result<std::unique_ptr<Searcher>> Open(const Place& place);
 
   // kInvalidArgument for an empty query or one of over 64 KiB, k out of range, or an unknown

@@ -1,8 +1,10 @@
 #include "intact/engine/stats.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "intact/engine/collection.h"
+#include "intact/engine/versions.h"
 #include "intact/format/catalog.h"
 #include "intact/format/postings.h"
 #include "intact/format/superblock.h"
@@ -64,26 +66,42 @@ void CountSections(const store::Snapshot& snapshot, Parts& parts) {
   }
 }
 
-// What the folder holds beside that: superblock, manifests, the lock, and what a writer is just
-// about to name or to remove.
-base::Status CountFiles(const std::string& store, Parts& parts, StatsReport& report) {
+// What the folder holds beside that: segments and manifests of other versions, the rest of journals
+// (room for commits to come, and the second copy of those that came), superblock, the lock, and
+// what a writer is just about to name or to remove.
+base::Status CountFiles(const std::string& store, const store::Snapshot& snapshot, Parts& parts) {
   INTACT_ASSIGN_OR_RETURN(const auto entries, os::ListDirectory(store));
+  std::unordered_set<std::string> own = {"manifest-" + std::to_string(snapshot.version())};
+  uint64_t in_journals = 0;
+  for (const auto& segment : snapshot.segments()) {
+    if (segment->location().journal == 0) own.insert("seg-" + std::to_string(segment->id()));
+    if (segment->location().journal != 0) in_journals += segment->file_size();
+  }
+  uint64_t journals = 0;
+  uint64_t others = 0;
   uint64_t on_disk = 0;
   for (const os::DirectoryEntry& entry : entries) {
     if (entry.stat.kind != os::EntryKind::kFile) continue;
     on_disk += entry.stat.size;
-    if (entry.name.starts_with("manifest-")) ++report.versions;
+    if (entry.name.starts_with("journal-")) {
+      journals += entry.stat.size;
+    } else if ((entry.name.starts_with("manifest-") || entry.name.starts_with("seg-")) &&
+               !own.contains(entry.name)) {
+      others += entry.stat.size;
+    }
   }
+  if (others > 0) parts.Add("other versions", others);
+  if (journals > in_journals) parts.Add("journal", journals - in_journals);
   parts.Add("overhead", on_disk - std::min(on_disk, parts.total()));
   return base::Ok();
 }
 
 }  // namespace
 
-base::Result<StatsReport> ReadStats(const std::string& store) {
-  auto opened = store::Store::OpenReadOnly(os::RealFileSystem(), store);
-  if (!opened.ok()) return opened.status();
-  const store::Snapshot& snapshot = **opened;
+base::Result<StatsReport> ReadStats(const std::string& store, const std::string& version) {
+  INTACT_ASSIGN_OR_RETURN(const auto newest, OpenSnapshot(store, {}));
+  INTACT_ASSIGN_OR_RETURN(const auto opened, OpenSnapshot(store, version));
+  const store::Snapshot& snapshot = *opened;
   StatsReport report;
   report.store = store;
   report.is_collection = IsCollection(snapshot.engine_state());
@@ -91,11 +109,12 @@ base::Result<StatsReport> ReadStats(const std::string& store) {
   report.metric = MetricName(snapshot.spec().metric);
   report.dimensions = snapshot.spec().dimensions;
   report.version = snapshot.version();
+  report.versions = newest->history().size() + 1;
   report.segments = snapshot.segments().size();
   report.rows = snapshot.row_count();
   base::ElementType element = base::ElementType::kFloat32;
   if (report.is_collection) {
-    INTACT_ASSIGN_OR_RETURN(const auto view, CollectionView::Load(*opened, store));
+    INTACT_ASSIGN_OR_RETURN(const auto view, CollectionView::Load(opened, store));
     report.rows = view->record_count();
     report.rows_superseded = view->superseded_count();
     element = view->state().element;
@@ -106,7 +125,7 @@ base::Result<StatsReport> ReadStats(const std::string& store) {
 
   Parts parts;
   CountSections(snapshot, parts);
-  INTACT_RETURN_IF_ERROR(CountFiles(store, parts, report));
+  INTACT_RETURN_IF_ERROR(CountFiles(store, snapshot, parts));
   report.stored_bytes = parts.total();
   report.parts = parts.Take();
   return report;

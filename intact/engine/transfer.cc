@@ -56,12 +56,17 @@ class ImportRun {
  private:
   bool IsStopped() const { return options_.stop != nullptr && *options_.stop; }
 
+  base::Result<VectorInput> Open(const std::string& path) const {
+    if (path != kStandardInput) return OpenVectorInput(path, options_.dimensions);
+    return OpenVectorBytes("standard input.jsonl", base::AsBytes(options_.input),
+                           options_.dimensions);
+  }
+
   // Opens every file once, so that what does not fit is found before anything is written.
   base::Status ReadHeaders() {
     bool is_total_known = true;
     for (size_t i = 0; i < options_.files.size(); ++i) {
-      INTACT_ASSIGN_OR_RETURN(const VectorInput file,
-                              OpenVectorInput(options_.files[i], options_.dimensions));
+      INTACT_ASSIGN_OR_RETURN(const VectorInput file, Open(options_.files[i]));
       const format::VectorFileInfo& info = file.reader->info();
       if (i == 0) info_ = info;
       if (info.dimensions != info_.dimensions || info.element != info_.element ||
@@ -97,7 +102,7 @@ class ImportRun {
   }
 
   base::Status ReadFile(const std::string& path) {
-    INTACT_ASSIGN_OR_RETURN(const VectorInput file, OpenVectorInput(path, options_.dimensions));
+    INTACT_ASSIGN_OR_RETURN(const VectorInput file, Open(path));
     if (DescribeShape(file.reader->info()) != DescribeShape(info_)) {
       return base::InvalidArgument(path + " changed while it was read: run the import again");
     }
@@ -123,7 +128,7 @@ class ImportRun {
       if (progress_) progress_(at_);
       unreleased += rows.elements.size();
       for (const std::string& text : rows.metadata) unreleased += text.size();
-      if (unreleased >= kReleaseSize) {
+      if (unreleased >= kReleaseSize && file.mapping != nullptr) {
         file.mapping->Release(0, file.mapping->bytes().size());
         unreleased = 0;
       }
@@ -266,8 +271,8 @@ base::Result<ExportReport> ExportToSink(const ExportOptions& options,
                                         const format::VectorFileWriter::Sink& sink,
                                         const TransferSink& progress) {
   if (!options.kind) return base::InvalidArgument("the kind of file to write is not given");
-  INTACT_ASSIGN_OR_RETURN(const auto view,
-                          CollectionView::Open(os::RealFileSystem(), options.store));
+  INTACT_ASSIGN_OR_RETURN(
+      const auto view, CollectionView::Open(os::RealFileSystem(), options.store, options.version));
   return ExportView(*view, options, sink, progress);
 }
 
@@ -303,8 +308,8 @@ base::Result<ExportReport> ExportFile(const ExportOptions& options, const Transf
                                  "or say --format");
   }
   INTACT_ASSIGN_OR_RETURN(const std::string out, OutputPath(options));
-  INTACT_ASSIGN_OR_RETURN(const auto view,
-                          CollectionView::Open(os::RealFileSystem(), options.store));
+  INTACT_ASSIGN_OR_RETURN(
+      const auto view, CollectionView::Open(os::RealFileSystem(), options.store, options.version));
   os::FileSystem& files = os::RealFileSystem();
   // Of this export alone: another one to the same file must not write into it.
   const std::string partial = out + std::string(kPartialEnding) + "-" +
@@ -321,6 +326,45 @@ base::Result<ExportReport> ExportFile(const ExportOptions& options, const Transf
   if (status.ok()) return report;
   static_cast<void>(files.Remove(partial).ok());
   return status;
+}
+
+base::Result<GetReport> GetRecords(const GetOptions& options,
+                                   const format::VectorFileWriter::Sink& sink) {
+  INTACT_ASSIGN_OR_RETURN(
+      const auto view, CollectionView::Open(os::RealFileSystem(), options.store, options.version));
+  GetReport report;
+  report.version = view->snapshot().version();
+  std::vector<store::RowId> rows;
+  for (const std::string& id : options.ids) {
+    INTACT_ASSIGN_OR_RETURN(const auto row, view->snapshot().Find(RecordKey(id)));
+    if (row) {
+      rows.push_back(*row);
+    } else {
+      report.missing.push_back(id);
+    }
+  }
+  report.records = rows.size();
+  format::VectorFileInfo info = InfoOf(*view, {.kind = format::VectorFileKind::kJsonLines});
+  info.has_ids = true;
+  info.row_count = rows.size();
+  INTACT_ASSIGN_OR_RETURN(const auto writer, format::MakeVectorFileWriter(info, sink));
+  INTACT_RETURN_IF_ERROR(ExportRows(*view, rows, info, *writer));
+  return report;
+}
+
+base::Result<DeleteReport> DeleteRecords(const std::string& store, std::span<const std::string> ids,
+                                         int64_t lock_wait_ms) {
+  INTACT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<CollectionWriter> writer,
+      CollectionWriter::OpenExisting(os::RealFileSystem(), store, lock_wait_ms));
+  INTACT_RETURN_IF_ERROR(writer->Delete(ids));
+  INTACT_RETURN_IF_ERROR(writer->Commit());
+  DeleteReport report;
+  report.version = writer->view().snapshot().version();
+  report.deleted = writer->delete_counts().deleted;
+  report.missing = writer->delete_counts().missing;
+  report.records = writer->view().record_count();
+  return report;
 }
 
 }  // namespace intact::engine

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,13 @@ struct TransferProgress {
 // Called often, from the calling thread; throttling is the callee's business.
 using TransferSink = std::function<void(const TransferProgress&)>;
 
+// What a program was handed instead of a file: JSON lines.
+inline constexpr char kStandardInput[] = "-";
+
 struct ImportOptions {
-  std::vector<std::string> files;  // One after the other; rows without ids are numbered on.
+  // One after the other; rows without ids are numbered on. kStandardInput is `input`.
+  std::vector<std::string> files;
+  std::string input;  // JSON lines.
   std::string store;
   uint32_t dimensions =
       0;  // For .f32 files whose name does not say; others must agree. 0: not said.
@@ -72,6 +78,7 @@ base::Result<ImportReport> ImportFiles(const ImportOptions& options,
 
 struct ExportOptions {
   std::string store;
+  std::string version;                         // A number or a tag; empty: the newest.
   std::string file;                            // Not for ExportToSink.
   std::optional<format::VectorFileKind> kind;  // By the ending of `file` when not said.
   bool overwrite = false;
@@ -100,5 +107,32 @@ base::Result<ExportReport> ExportFile(const ExportOptions& options,
 base::Result<ExportReport> ExportToSink(const ExportOptions& options,
                                         const format::VectorFileWriter::Sink& sink,
                                         const TransferSink& progress = {});
+
+struct GetOptions {
+  std::string store;
+  std::string version;           // A number or a tag; empty: the newest.
+  std::vector<std::string> ids;  // In a collection without ids: row numbers.
+};
+
+struct GetReport {
+  uint64_t version = 0;
+  uint64_t records = 0;
+  std::vector<std::string> missing;  // In the order they were asked for.
+};
+// Hands a JSON line for each of the records to `sink`, in the order of `ids`, as an export would
+// write it, with its id. kNotFound: no collection or no such version.
+base::Result<GetReport> GetRecords(const GetOptions& options,
+                                   const format::VectorFileWriter::Sink& sink);
+
+struct DeleteReport {
+  uint64_t version = 0;  // The store's afterwards.
+  uint64_t deleted = 0;
+  uint64_t missing = 0;  // Were not there.
+  uint64_t records = 0;  // In the collection afterwards.
+};
+// Deletes the records of `ids`, one commit per 65,536. kNotFound: no collection. kUnavailable:
+// another writer.
+base::Result<DeleteReport> DeleteRecords(const std::string& store, std::span<const std::string> ids,
+                                         int64_t lock_wait_ms);
 
 }  // namespace intact::engine

@@ -158,6 +158,37 @@ TEST_F(TransferTest, StopsBetweenBatchesAndGoesOn) {
   EXPECT_EQ(rest->records, 5u);
 }
 
+TEST_F(TransferTest, AnInputThatIsCutWhileItIsReadEndsTheImportBehindItsWholeRows) {
+  const std::string bytes = RandomBytes(120'000, 21);
+  ImportOptions options;
+  options.files = {Write("a__6__5000.f32", bytes)};
+  options.store = Store();
+  for (const bool grows_again : {false, true}) {
+    Write("a__6__5000.f32", bytes);
+    const auto imported = ImportFiles(options, [&](const TransferProgress&) {
+      std::filesystem::resize_file(options.files[0], 30'000);
+      if (grows_again) std::filesystem::resize_file(options.files[0], bytes.size());
+    });
+    EXPECT_EQ(imported.code(), Code::kInvalidArgument);
+    EXPECT_THAT(imported.status().message(), HasSubstr("changed while it was open"));
+    EXPECT_THAT(imported.status().message(), HasSubstr("the first 1024 rows were imported"));
+    ASSERT_TRUE(ExportFile(To(grows_again ? "b.f32" : "a.f32")).ok());
+    EXPECT_TRUE(Read(grows_again ? "b.f32" : "a.f32") == bytes.substr(0, 1024 * 24));
+  }
+}
+
+TEST_F(TransferTest, AStoreThatIsCutWhileItIsReadEndsTheExport) {
+  ASSERT_TRUE(Import({Write("a__6__5000.f32", RandomBytes(120'000, 22))}).ok());
+  const auto exported = ExportFile(To("out.f32"), [&](const TransferProgress&) {
+    for (const auto& entry : std::filesystem::directory_iterator(Store())) {
+      std::filesystem::resize_file(entry.path(), entry.file_size() / 3);
+    }
+  });
+  EXPECT_EQ(exported.code(), Code::kCorruption);
+  EXPECT_THAT(exported.status().message(), HasSubstr("changed while it was open"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out.f32"));
+}
+
 TEST_F(TransferTest, StatsAddUpToTheFilesOfTheStore) {
   const std::string file = Write("a__100__300.f32", RandomBytes(120'000, 8));
   ASSERT_TRUE(Import({file}).ok());

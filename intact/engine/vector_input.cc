@@ -10,6 +10,7 @@ base::Status AsInputError(const base::Status& status) {
 }
 
 base::Status CheckUnchanged(const VectorInput& input) {
+  if (input.mapping == nullptr) return base::Ok();
   const base::Status status = AsInputError(input.mapping->Check(os::MappingCheck::kContent));
   if (status.code() != base::Code::kInvalidArgument) return status;
   return base::InvalidArgument(status.message() + ": run again when it is written");
@@ -25,6 +26,15 @@ base::Result<VectorInput> OpenVectorInput(const std::string& path, uint32_t dime
   auto reader = format::OpenVectorFile(path, input.mapping->bytes(), {.dimensions = dimensions});
   INTACT_RETURN_IF_ERROR(CheckUnchanged(input));
   if (!reader.ok()) return AsInputError(reader.status());
+  input.reader = *std::move(reader);
+  return input;
+}
+
+base::Result<VectorInput> OpenVectorBytes(const std::string& name, base::ByteSpan bytes,
+                                          uint32_t dimensions) {
+  auto reader = format::OpenVectorFile(name, bytes, {.dimensions = dimensions});
+  if (!reader.ok()) return AsInputError(reader.status());
+  VectorInput input;
   input.reader = *std::move(reader);
   return input;
 }

@@ -12,8 +12,8 @@
 namespace intact::engine {
 
 struct VectorInput {
-  std::unique_ptr<os::Mapping> mapping;
-  std::unique_ptr<format::VectorFileReader> reader;  // Borrows the mapping.
+  std::unique_ptr<os::Mapping> mapping;              // Null for bytes in memory.
+  std::unique_ptr<format::VectorFileReader> reader;  // Borrows the mapping, or those bytes.
 };
 
 // ok() when the file is as it was when it was opened; else what was read of it since is worth
@@ -27,5 +27,8 @@ base::Status AsInputError(const base::Status& status);
 // format::VectorFileOptions. kInvalidArgument: no file of vectors, or a damaged one. kNotFound: no
 // such file.
 base::Result<VectorInput> OpenVectorInput(const std::string& path, uint32_t dimensions);
+// The same of `bytes`, which must outlive the input, as those of a file called `name`.
+base::Result<VectorInput> OpenVectorBytes(const std::string& name, base::ByteSpan bytes,
+                                          uint32_t dimensions);
 
 }  // namespace intact::engine

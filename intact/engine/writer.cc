@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "intact/os/os.h"
+#include "intact/store/commit_plan.h"
 
 namespace intact::engine {
 namespace {
@@ -11,8 +12,7 @@ namespace {
 constexpr uint32_t kBatchChunks = 4096;
 constexpr uint32_t kBatchFiles = 16'384;
 constexpr uint64_t kSealedChunks = 65'536;
-constexpr size_t kMergeFanout = 8;
-constexpr uint64_t kMergeLadder[] = {16'384, 2048, 256, 32};
+constexpr uint64_t kMergeLadder[] = {32, 256, 2048, 16'384};
 constexpr size_t kEmbedSlice = 64;  // Texts a thread embeds at a time.
 
 uint64_t SizeOf(const SegmentDocuments& documents) {
@@ -36,6 +36,7 @@ base::Result<std::unique_ptr<IndexWriter>> IndexWriter::Make(store::Store& store
   INTACT_ASSIGN_OR_RETURN(writer->view_, IndexView::Load(store.snapshot()));
   format::IndexState& state = writer->state_;
   state = writer->view_->state();
+  writer->goes_on_ = store.snapshot()->version() == 0 || state.is_interrupted;
   state.files = state.chunks = state.source_bytes = 0;
   writer->view_->ForEachLiveFile(
       [&](size_t, uint32_t, const format::FileEntry& file) { writer->CountDocument(file, true); });
@@ -168,19 +169,10 @@ DocumentRef IndexWriter::Resolve(DocumentRef document) const {
 }
 
 size_t IndexWriter::ChooseMergeCount() const {
-  const auto segments = view_->segments();
-  for (const uint64_t step : kMergeLadder) {
-    uint64_t total = std::max<uint64_t>(catalog_.chunk_count(), keys_.size());
-    size_t count = 0;
-    while (count < segments.size()) {
-      const uint64_t size = SizeOf(segments[segments.size() - 1 - count]);
-      if (size >= step || total + size > kSealedChunks) break;
-      total += size;
-      ++count;
-    }
-    if (count >= kMergeFanout) return count;
-  }
-  return 0;
+  std::vector<uint64_t> sizes;
+  for (const SegmentDocuments& documents : view_->segments()) sizes.push_back(SizeOf(documents));
+  const uint64_t new_size = std::max<uint64_t>(catalog_.chunk_count(), keys_.size());
+  return store::ChooseMergeCount(sizes, new_size, kMergeLadder, kSealedChunks);
 }
 
 // Joins the live documents of the segments from `first_segment` on with the batch. With `new_rows`,
@@ -248,8 +240,10 @@ base::Status IndexWriter::CommitRequest(store::CommitRequest request, Merged mer
   request.rows = {keys_, vectors_};
   for (const auto& [id, files] : merged.files) state_.dead_files.erase(id);
   request.engine_state = StateToCommit().Encode();
+  request.drops_parent = goes_on_;
   const auto version = store_.Commit(request);
   if (!version.ok()) return version.status();
+  goes_on_ = true;
   INTACT_ASSIGN_OR_RETURN(view_, IndexView::Load(store_.snapshot()));
   if (!merged.files.empty() && has_documents) {
     const uint64_t id = view_->segments().back().segment->id();
@@ -278,7 +272,7 @@ base::Status IndexWriter::Commit() {
   return CommitRequest(std::move(request), std::move(merged));
 }
 
-base::Status IndexWriter::Rewrite() {
+base::Status IndexWriter::Rewrite(bool drops_history) {
   INTACT_CHECK(IsEmpty());
   std::vector<uint64_t> new_rows = {view_->snapshot().next_row()};
   const std::vector<search::Bitmap> used = view_->UsedRows();
@@ -289,6 +283,7 @@ base::Status IndexWriter::Rewrite() {
   }
   store::CommitRequest request;
   request.rewrite_rows = std::span(new_rows).subspan(1);
+  request.drops_history = drops_history;
   INTACT_ASSIGN_OR_RETURN(Merged merged, MergeDocuments(0, &new_rows));
   return CommitRequest(std::move(request), std::move(merged));
 }

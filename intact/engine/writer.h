@@ -55,9 +55,9 @@ class IndexWriter {
   // Commits the batch, the removals and the state, and starts a new batch.
   base::Status Commit();
 
-  // Rewrites the store to hold live documents and the rows they use, in one commit. The batch must
-  // be empty.
-  base::Status Rewrite();
+  // Rewrites the store to hold live documents and the rows they use, in one commit; with
+  // `drops_history` only tagged versions stay. The batch must be empty.
+  base::Status Rewrite(bool drops_history);
 
  private:
   IndexWriter(store::Store& store, const embed::Embedder& embedder, unsigned thread_count)
@@ -77,6 +77,9 @@ class IndexWriter {
   unsigned thread_count_;
   std::shared_ptr<const IndexView> view_;
   format::IndexState state_;
+  // The store's version is the beginning of what the next commit goes on with: of this run, or of
+  // one that was interrupted. One run leaves one version to go back to.
+  bool goes_on_ = false;
 
   // The batch.
   format::CatalogBuilder catalog_;

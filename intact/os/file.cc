@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "intact/os/clock.h"
 #include "intact/os/mapping_guard.h"
 
 namespace intact::os {
@@ -58,6 +59,9 @@ Result<Descriptor> Open(const std::string& path, int flags) {
   }
   return Descriptor(fd);
 }
+
+// Longer than a write takes from setting the time of change to the last byte, on a busy disk too.
+constexpr int64_t kSettleNs = 2'000'000'000;
 
 // What of a file changes when it is written.
 struct FileStamp {
@@ -179,9 +183,10 @@ class RealMapping final : public Mapping {
     return base::Ok();
   }
 
-  Result<uint64_t> ChangeMark() const override {
+  Result<ChangeMark> Mark() const override {
     INTACT_ASSIGN_OR_RETURN(const FileStamp now, StampOf(descriptor_, path_));
-    return static_cast<uint64_t>(now.mtime_ns);
+    return ChangeMark{static_cast<uint64_t>(now.mtime_ns),
+                      RealClock().wall_ns() - now.mtime_ns > kSettleNs};
   }
 
   void Advise(uint64_t offset, uint64_t size, Access access) override {

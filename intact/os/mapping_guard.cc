@@ -50,7 +50,8 @@ class SlotTable {
       return base::Full("more than " + std::to_string(kMappingGuardsMax) + " files are mapped");
     } else {
       // Never freed: the handler may be looking at it.
-      if (index % kSlotsPerChunk == 0) chunks_[index / kSlotsPerChunk] = new Chunk();
+      if (index % kSlotsPerChunk == 0)
+        chunks_[index / kSlotsPerChunk] = std::make_unique<Chunk>().release();
       count_ = index + 1;
     }
     Slot& added = slot(index);
@@ -97,7 +98,7 @@ class SlotTable {
 
 // Never destroyed: threads may read mapped files until the very end.
 SlotTable& Table() {
-  static SlotTable& table = *new SlotTable();
+  static SlotTable& table = *std::make_unique<SlotTable>().release();
   return table;
 }
 

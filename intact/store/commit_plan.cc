@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <unordered_set>
+#include <utility>
 
 #include "intact/store/store.h"
 
@@ -12,7 +13,7 @@ namespace {
 using base::Result;
 using base::Status;
 
-constexpr size_t kMergeFanout = 8;
+constexpr size_t kMergeFanout = 4;
 constexpr uint64_t kRowsMax = uint64_t{1} << 30;  // Of one segment.
 
 Status CheckSections(std::span<const SectionInput> sections) {
@@ -37,43 +38,77 @@ Status CheckSections(std::span<const SectionInput> sections) {
   return base::Ok();
 }
 
+// The segments that the request replaces: [first, second).
+std::pair<size_t, size_t> MergedSegments(const CommitRequest& request, const Snapshot& current) {
+  const size_t count = current.segments().size();
+  if (request.rewrite_rows) return {0, count};
+  const size_t begin = request.merge_begin.value_or(count - std::min(count, request.merge_count));
+  return {begin, begin + request.merge_count};
+}
+
+// Merged rows that keep their ids must be contiguous, as a segment's are, and none of them may be
+// hidden.
+Status CheckMergeOfAll(const CommitRequest& request, const Snapshot& current) {
+  const auto refuse = [](const Segment& segment, const char* reason) {
+    return base::InvalidArgument("segment " + std::to_string(segment.id()) +
+                                 " cannot be merged without merge_rows: " + reason);
+  };
+  RowId expected = current.next_row();
+  for (size_t i = 0; i < request.merge_count; ++i) {
+    const Segment& segment = *current.segments()[current.segments().size() - 1 - i];
+    if (segment.first_row() + segment.row_count() != expected) {
+      return refuse(segment, "row ids after it are missing");
+    }
+    if (!segment.deleted_keys().empty() || !request.deletes.empty()) {
+      return refuse(segment, "keys were deleted with it, or are now");
+    }
+    expected = segment.first_row();
+  }
+  return base::Ok();
+}
+
+Status CheckMerge(const CommitRequest& request, const Snapshot& current) {
+  const auto [begin, end] = MergedSegments(request, current);
+  const bool is_tail = end == current.segments().size();
+  if (end > current.segments().size() || request.merge_count > end ||
+      (request.rewrite_rows && (request.merge_count > 0 || request.merge_rows))) {
+    return base::InvalidArgument("cannot merge " + std::to_string(request.merge_count) + " of " +
+                                 std::to_string(current.segments().size()) +
+                                 " segments, or not together with rewriting");
+  }
+  if (!is_tail && (!request.merge_rows || !request.rows.keys.empty() || !request.deletes.empty())) {
+    return base::InvalidArgument(
+        "segments before the last can be merged with merge_rows and without new rows or deletes "
+        "only");
+  }
+  return request.merge_rows ? base::Ok() : CheckMergeOfAll(request, current);
+}
+
 Status CheckRequest(const CommitRequest& request, const Snapshot& current) {
   INTACT_RETURN_IF_ERROR(CheckRows(request.rows, current.spec().dimensions));
   if (request.engine_state.size() > format::kEngineStateSizeMax) {
     return base::Full("the engine state has " + std::to_string(request.engine_state.size()) +
                       " bytes; the limit is " + std::to_string(format::kEngineStateSizeMax));
   }
-  if (request.merge_count > current.segments().size() ||
-      (request.merge_count > 0 && request.rewrite_rows)) {
-    return base::InvalidArgument("cannot merge " + std::to_string(request.merge_count) + " of " +
-                                 std::to_string(current.segments().size()) +
-                                 " segments, or not together with rewriting");
+  if (!request.deletes.empty() && request.rewrite_rows) {
+    return base::InvalidArgument("keys cannot be deleted while all rows are written again");
   }
-  // Merged rows keep their ids, and a segment's ids are contiguous.
-  RowId expected = current.next_row();
-  for (size_t i = 0; i < request.merge_count; ++i) {
-    const Segment& segment = *current.segments()[current.segments().size() - 1 - i];
-    if (segment.first_row() + segment.row_count() != expected) {
-      return base::InvalidArgument("segment " + std::to_string(segment.id()) +
-                                   " cannot be merged: row ids after it are missing");
-    }
-    if (!segment.deleted_keys().empty()) {
-      return base::InvalidArgument("segment " + std::to_string(segment.id()) +
-                                   " cannot be merged: keys were deleted with it");
-    }
-    expected = segment.first_row();
+  for (size_t i = 1; i < request.deletes.size(); ++i) {
+    if (request.deletes[i - 1] < request.deletes[i]) continue;
+    return base::InvalidArgument("the keys to delete do not ascend at place " + std::to_string(i));
   }
+  INTACT_RETURN_IF_ERROR(CheckMerge(request, current));
   return CheckSections(request.sections);
 }
 
 // The rows to rewrite as runs, one a segment.
-Result<std::vector<RowRun>> PickRuns(std::span<const RowId> rows, const Snapshot& current) {
+Result<std::vector<RowRun>> PickRuns(std::span<const RowId> rows,
+                                     std::span<const std::shared_ptr<const Segment>> segments) {
   std::vector<RowRun> runs;
   size_t begin = 0;
-  for (const auto& segment : current.segments()) {
-    const RowId segment_end = segment->first_row() + segment->row_count();
+  for (const auto& segment : segments) {
     size_t end = begin;
-    while (end < rows.size() && rows[end] >= segment->first_row() && rows[end] < segment_end &&
+    while (end < rows.size() && segment->HasRow(rows[end]) &&
            (end == 0 || rows[end - 1] < rows[end])) {
       ++end;
     }
@@ -93,7 +128,9 @@ Result<std::vector<RowRun>> PickRuns(std::span<const RowId> rows, const Snapshot
   return runs;
 }
 
-// Cuts `runs` into segments of at most `rows_max` rows; sections and deleted keys go to the last.
+// Cuts `runs` into segments of at most `rows_max` rows. Sections go to the last; deleted keys to
+// the first, because all these rows come after them: in the last they would hide rows of the
+// others.
 std::vector<SegmentPlan> SplitRuns(Replacement& replacement, uint32_t rows_max,
                                    const SegmentPlan& model) {
   std::vector<SegmentPlan> plans;
@@ -118,7 +155,7 @@ std::vector<SegmentPlan> SplitRuns(Replacement& replacement, uint32_t rows_max,
   if (plans.empty() && has_more) start_segment(row);
   if (plans.empty()) return plans;
   plans.back().sections = replacement.sections;
-  plans.back().deleted_keys = std::move(replacement.deletes);
+  plans.front().deleted_keys = std::move(replacement.deletes);
   return plans;
 }
 
@@ -175,26 +212,67 @@ Status Replace(CommitPlan& plan, Replacement replacement, const PlanOptions& opt
   return base::Ok();
 }
 
-Result<CommitPlan> PlanCommit(const CommitRequest& request, const Snapshot& current,
-                              const PlanOptions& options) {
-  INTACT_RETURN_IF_ERROR(CheckRequest(request, current));
-  const auto segments = current.segments();
-  Replacement replacement;
-  replacement.count = request.rewrite_rows ? segments.size() : request.merge_count;
-  replacement.begin = segments.size() - replacement.count;
-  replacement.first_row = current.next_row();
-  replacement.sections = request.sections;
-  if (request.rewrite_rows) {
-    INTACT_ASSIGN_OR_RETURN(replacement.runs, PickRuns(*request.rewrite_rows, current));
-  } else if (replacement.count > 0) {
-    replacement.first_row = segments[replacement.begin]->first_row();
-    for (const auto& segment : segments.subspan(replacement.begin)) {
+Result<std::vector<base::Digest>> NeededDeletes(const Snapshot& current, size_t begin,
+                                                std::vector<base::Digest> deletes) {
+  std::sort(deletes.begin(), deletes.end());
+  deletes.erase(std::unique(deletes.begin(), deletes.end()), deletes.end());
+  std::vector<base::Digest> needed;
+  for (const base::Digest& key : deletes) {
+    INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> row,
+                            FindNewest(current.segments().first(begin), key));
+    if (row) needed.push_back(key);
+  }
+  return needed;
+}
+
+namespace {
+
+// The old rows that a request copies, and the keys that stay deleted.
+Status PlanCopies(const CommitRequest& request, const Snapshot& current, Replacement& replacement) {
+  const auto merged = current.segments().subspan(replacement.begin, replacement.count);
+  std::vector<base::Digest> deletes(request.deletes.begin(), request.deletes.end());
+  if (request.rewrite_rows || request.merge_rows) {
+    const auto rows = request.rewrite_rows ? *request.rewrite_rows : *request.merge_rows;
+    INTACT_ASSIGN_OR_RETURN(replacement.runs, PickRuns(rows, merged));
+    for (const auto& segment : merged) {
+      INTACT_RETURN_IF_ERROR(segment->Check(format::kSectionDeletedKeys));
+      const auto deleted = segment->deleted_keys();
+      deletes.insert(deletes.end(), deleted.begin(), deleted.end());
+    }
+  } else {
+    for (const auto& segment : merged) {
       RowRun run;
       run.source = segment.get();
       run.count = segment->row_count();
       replacement.runs.push_back(run);
     }
   }
+  if (deletes.empty()) return base::Ok();
+  INTACT_ASSIGN_OR_RETURN(replacement.deletes,
+                          NeededDeletes(current, replacement.begin, std::move(deletes)));
+  // What is dropped was read in place.
+  return current.CheckUnchanged();
+}
+
+}  // namespace
+
+Result<CommitPlan> PlanCommit(const CommitRequest& request, const Snapshot& current,
+                              const PlanOptions& options) {
+  INTACT_RETURN_IF_ERROR(CheckRequest(request, current));
+  const auto segments = current.segments();
+  const auto [begin, end] = MergedSegments(request, current);
+  const bool is_tail = end == segments.size();
+  Replacement replacement;
+  replacement.begin = begin;
+  replacement.count = end - begin;
+  replacement.first_row = current.next_row();
+  // In the middle there is room for renumbered rows where the old ones were.
+  const bool keeps_ids = !request.rewrite_rows && !request.merge_rows;
+  if (replacement.count > 0 && (keeps_ids || !is_tail)) {
+    replacement.first_row = segments[begin]->first_row();
+  }
+  replacement.sections = request.sections;
+  INTACT_RETURN_IF_ERROR(PlanCopies(request, current, replacement));
   RowRun new_rows;
   new_rows.keys = request.rows.keys;
   new_rows.vectors = request.rows.vectors;
@@ -203,7 +281,8 @@ Result<CommitPlan> PlanCommit(const CommitRequest& request, const Snapshot& curr
   CommitPlan plan = PlanSame(current, options);
   INTACT_RETURN_IF_ERROR(Replace(plan, std::move(replacement), options));
   plan.manifest.engine_state = request.engine_state;
-  if (new_rows.count > 0 || request.rewrite_rows) plan.manifest.key_count = format::kUnknownCount;
+  const bool changes_keys = new_rows.count > 0 || !request.deletes.empty();
+  if (changes_keys || !keeps_ids) plan.manifest.key_count = format::kUnknownCount;
   plan.drops_parent = request.drops_parent;
   plan.drops_history = request.drops_history;
   return plan;
@@ -218,20 +297,23 @@ void KeepHistory(CommitPlan& plan, const Snapshot& current) {
   const int64_t kept_ns =
       static_cast<int64_t>(std::min<uint64_t>(next.retention.keep_seconds, 1u << 30)) *
       1'000'000'000;
-  const auto is_kept = [&](size_t i) {
-    const format::VersionEntry& entry = entries[i];
-    if (tagged.contains(entry.version)) return true;
-    if (plan.drops_history) return false;
-    if (plan.drops_parent && entry.version == current.version()) return false;
-    const size_t newer_count = entries.size() - i;  // The new version is one of them.
-    if (newer_count >= format::kHistoryMax) return false;
-    if (newer_count < next.retention.keep_last) return true;
-    return kept_ns > 0 && entry.wall_ns >= next.wall_ns - kept_ns;
+  // From the newest on: a parent that is dropped takes no place among the last ones.
+  uint64_t rank = 1;  // The new version has the first.
+  const auto is_kept = [&](const format::VersionEntry& entry) {
+    const bool is_tagged = tagged.contains(entry.version);
+    const bool is_dropped = plan.drops_parent && entry.version == current.version();
+    if (!is_tagged && (plan.drops_history || is_dropped)) return false;
+    ++rank;
+    if (is_tagged) return true;
+    if (rank > format::kHistoryMax) return false;
+    return rank <= next.retention.keep_last ||
+           (kept_ns > 0 && entry.wall_ns >= next.wall_ns - kept_ns);
   };
   next.history.clear();
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (is_kept(i)) next.history.push_back(entries[i]);
+  for (size_t i = entries.size(); i-- > 0;) {
+    if (is_kept(entries[i])) next.history.push_back(entries[i]);
   }
+  std::reverse(next.history.begin(), next.history.end());
 }
 
 uint64_t SizeBound(const CommitPlan& plan) {
@@ -257,18 +339,27 @@ uint64_t SizeBound(const CommitPlan& plan) {
 
 size_t ChooseMergeCount(std::span<const uint64_t> sizes, uint64_t new_size,
                         std::span<const uint64_t> steps, uint64_t total_max) {
-  for (size_t s = steps.size(); s-- > 0;) {
-    uint64_t total = new_size;
-    size_t count = 0;
+  size_t chosen = 0;
+  uint64_t chosen_size = new_size;
+  uint64_t step_before = 0;
+  for (const uint64_t step : steps) {
+    size_t count = chosen;
+    uint64_t total = chosen_size;
+    // What comes, and what it is merged with so far, is one segment.
+    size_t on_step = chosen_size >= step_before ? 1 : 0;
     while (count < sizes.size()) {
       const uint64_t size = sizes[sizes.size() - 1 - count];
-      if (size >= steps[s] || total + size > total_max) break;
+      if (size >= step || total + size > total_max) break;
+      if (size >= step_before) ++on_step;
       total += size;
       ++count;
     }
-    if (count >= kMergeFanout) return count;
+    step_before = step;
+    if (on_step < kMergeFanout) continue;
+    chosen = count;
+    chosen_size = total;
   }
-  return 0;
+  return chosen;
 }
 
 }  // namespace intact::store

@@ -52,12 +52,15 @@ struct Replacement {
   // In their place come these rows, with ids from `first_row` on, cut into segments.
   RowId first_row = 0;
   std::vector<RowRun> runs;
-  // Of the last of them.
-  std::vector<base::Digest> deletes;  // Ascending.
-  std::span<const SectionInput> sections;
+  std::vector<base::Digest> deletes;       // Ascending; of the first of them.
+  std::span<const SectionInput> sections;  // Of the last of them.
 };
 // Sets the next row id too when the segments replaced are the last ones.
 base::Status Replace(CommitPlan& plan, Replacement replacement, const PlanOptions& options);
+
+// Those of `deletes` that still hide a row before segment number `begin`: ascending, once each.
+base::Result<std::vector<base::Digest>> NeededDeletes(const Snapshot& current, size_t begin,
+                                                      std::vector<base::Digest> deletes);
 
 // Decides which older versions the next one keeps, by its retention rule and tags. Manifests of the
 // rest need not be readable.
@@ -67,10 +70,12 @@ void KeepHistory(CommitPlan& plan, const Snapshot& current);
 uint64_t SizeBound(const CommitPlan& plan);
 
 // How many of the newest segments to merge with what comes, so that their number stays small and
-// each byte is copied a few times only: the longest tail of at least eight segments that are all
-// smaller than one of `steps` (ascending) and together not larger than `total_max`. `sizes` has
-// those of the segments, oldest first, in any unit. The scheme is the logarithmic method (Bentley
-// and Saxe, "Decomposable Searching Problems", 1980) with eight segments a step.
+// each byte is copied a few times only. `steps` ascend, each about four times the one before; a
+// segment stands on the first step that is larger than it. From the smallest step on: when four at
+// the end stand on it, what comes included, all from the oldest of them on are merged, and count as
+// one for the next step. `sizes` has those of the segments, oldest first, in any unit; no merge
+// becomes larger than `total_max`. The scheme is the logarithmic method (Bentley and Saxe,
+// "Decomposable Searching Problems", 1980).
 size_t ChooseMergeCount(std::span<const uint64_t> sizes, uint64_t new_size,
                         std::span<const uint64_t> steps, uint64_t total_max);
 

@@ -35,14 +35,6 @@ bool IsStoreName(std::string_view name) {
          NumberIn(name, kSegmentPrefix) || NumberIn(name, kJournalPrefix);
 }
 
-// Small enough to be read whole at once: what lies in a journal.
-bool IsWhole(const Segment& segment) {
-  for (const format::SectionEntry& section : segment.header().sections) {
-    if (!segment.Check(section.kind, PageUse::kKeep).ok()) return false;
-  }
-  return true;
-}
-
 // Reads bytes that `digest` seals from `offset` of `file`, or, in a journal, from the same place of
 // the other half.
 Result<base::Bytes> ReadSealed(const os::File& file, const format::VersionEntry& entry,
@@ -124,6 +116,13 @@ Result<format::Manifest> ReadManifest(os::FileSystem& files, const std::string& 
                             manifest.store.ToString());
   }
   return manifest;
+}
+
+bool IsWhole(const Segment& segment) {
+  for (const format::SectionEntry& section : segment.header().sections) {
+    if (!segment.Check(section.kind, PageUse::kKeep).ok()) return false;
+  }
+  return true;
 }
 
 Result<std::shared_ptr<os::Mapping>> JournalMaps::Get(uint64_t number) {

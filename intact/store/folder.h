@@ -58,6 +58,10 @@ class JournalMaps {
   std::map<uint64_t, std::shared_ptr<os::Mapping>> maps_;
 };
 
+// Whether all its sections have their checksums. Reads it whole: for what lies, or lay, in a
+// journal.
+bool IsWhole(const Segment& segment);
+
 // Opens the segment wherever it lies; in a journal, in a half in which it is whole.
 base::Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files,
                                                          const std::string& folder,

@@ -22,6 +22,10 @@ constexpr uint64_t kKeysPerPage = format::kPageSize / sizeof(base::Digest);
 // by halves.
 constexpr int kGuessesMax = 16;
 
+// The guess after which, with digests, a few places are left.
+constexpr int kPrefetchGuess = 1;
+constexpr size_t kPrefetchPlaces = 6;  // To each side.
+
 // Pages after which verify gives back what it read.
 constexpr uint64_t kReleasePages = 256;
 
@@ -63,6 +67,7 @@ Status CheckedPages::Compare(uint64_t page) const {
   const uint32_t crc = base::Crc32c(
       bytes, format::PageCrcSeed(header.store, header.id, kind_, static_cast<uint32_t>(page)));
   if (crc != checks_[page]) {
+    INTACT_RETURN_IF_ERROR(segment_.CheckUnchanged());  // What happened to the file says more.
     return base::Corruption(segment_.PlaceOf(header.Find(kind_)->offset + offset) +
                             ": checksum of page " + std::to_string(page) + " of " +
                             std::string(format::SectionKindName(kind_)) + " (kind " +
@@ -126,6 +131,18 @@ Result<KeyIndex::Entry> KeyIndex::At(size_t place) const {
   return Entry{segment_.keys()[row], row};
 }
 
+// The next guesses will be near: all their keys are fetched at once, and not one after the other.
+// Only a hint, so nothing is checked but that it stays inside.
+void KeyIndex::PrefetchAround(size_t place, size_t begin, size_t end) const {
+  const auto keys = segment_.keys();
+  const size_t first = place - std::min(place - begin, kPrefetchPlaces);
+  const size_t last = place + std::min(end - place, kPrefetchPlaces);
+  for (size_t i = first; i < last; ++i) {
+    const uint32_t row = segment_.key_order()[i];
+    if (row < keys.size()) __builtin_prefetch(&keys[row]);
+  }
+}
+
 // For the last place whose key is not above `key`: with several rows of one key, the newest.
 Result<std::optional<uint32_t>> KeyIndex::Search(const base::Digest& key) const {
   const uint64_t rank = RankOf(key);
@@ -136,6 +153,7 @@ Result<std::optional<uint32_t>> KeyIndex::Search(const base::Digest& key) const 
   uint64_t low = 0;
   uint64_t high = std::numeric_limits<uint64_t>::max();
   std::optional<uint32_t> found;
+  const bool is_distinct = filter_ && filter_->count() == segment_.keys().size();
   for (int guesses = 0; begin < end; ++guesses) {
     size_t place = begin + (end - begin) / 2;
     if (guesses < kGuessesMax && low < high) {
@@ -143,7 +161,9 @@ Result<std::optional<uint32_t>> KeyIndex::Search(const base::Digest& key) const 
       const auto guess = static_cast<size_t>(share * static_cast<double>(end - begin));
       place = begin + std::min(guess, end - begin - 1);
     }
+    if (guesses == kPrefetchGuess) PrefetchAround(place, begin, end);
     INTACT_ASSIGN_OR_RETURN(const Entry entry, At(place));
+    if (entry.key == key && is_distinct) return std::optional(entry.row);
     if (entry.key <= key) {
       begin = place + 1;
       low = RankOf(entry.key);

@@ -84,6 +84,7 @@ class KeyIndex {
     uint32_t row;
   };
   base::Result<Entry> At(size_t place) const;
+  void PrefetchAround(size_t place, size_t begin, size_t end) const;
   bool VerifyPages(const Report& report) const;
   void VerifyFilter(const Report& report) const;
   void VerifyDeletedKeys(const Report& report) const;

@@ -157,8 +157,10 @@ class BuggyFileSystem final : public testing::ForwardingFileSystem {
 
 // Runs until the first violation; "" when there is none.
 std::string FirstViolation(Bug bug) {
+  const CommitScript script(kScriptLength);
   CrashExplorer explorer(
-      {.seeds_per_call = 40,
+      {.script = &script,
+       .seeds_per_call = 40,
        .wrap =
            [bug](os::FileSystem& files) { return std::make_unique<BuggyFileSystem>(files, bug); },
        .stop_at_violation = true});

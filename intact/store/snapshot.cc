@@ -13,6 +13,8 @@ using base::Status;
 
 // Large enough to keep the checksum busy, small enough not to be noticed in the resident set.
 constexpr size_t kWindowSize = size_t{1} << 20;
+// Rows that lie at most so many apart are prefetched in one piece.
+constexpr uint32_t kPrefetchGap = 4;
 
 // A number of a mapped file, read once: it must not be another one after its bounds were checked.
 template <typename T>
@@ -82,7 +84,8 @@ Segment::Segment(std::shared_ptr<os::Mapping> mapping, uint64_t offset, std::str
       deleted_keys_(Column<base::Digest>(format::kSectionDeletedKeys)),
       rest_(Raw(format::kSectionRest)),
       checked_(header_.sections.size()),
-      key_index_(*this) {
+      key_index_(*this),
+      row_fetch_(*this) {
   // A row or a key is found by a few pages here and there; without this each of them would bring
   // the read-ahead window of the disk along, megabytes on some.
   if (file_size() >= kWindowSize) Advise(0, file_size(), os::Access::kRandom);
@@ -146,8 +149,8 @@ Status Segment::Compare(const format::SectionEntry& section, PageUse use) const 
   return base::Ok();
 }
 
-Status Segment::CompareAgain(uint64_t mark) const {
-  if (unchanged_mark_.load(std::memory_order_relaxed) == mark) return base::Ok();
+Status Segment::CompareAgain(const os::ChangeMark& mark) const {
+  if (unchanged_mark_.load(std::memory_order_relaxed) == mark.number) return base::Ok();
   const bool has_page_checks = HasSection(format::kSectionPageChecks);
   for (size_t i = 0; i < header_.sections.size(); ++i) {
     const format::SectionEntry& entry = header_.sections[i];
@@ -163,27 +166,27 @@ Status Segment::CompareAgain(uint64_t mark) const {
         PlaceOf(entry.offset) + ": " + std::string(format::SectionKindName(entry.kind)) +
         " changed while it was open: checksum " + format::ExpectedFound(entry.crc, crc));
   }
-  unchanged_mark_.store(mark, std::memory_order_relaxed);
+  if (mark.is_settled) unchanged_mark_.store(mark.number, std::memory_order_relaxed);
   return base::Ok();
 }
 
 Status Segment::CheckUnchanged() const {
   if (location().journal == 0) return mapping_->Check(os::MappingCheck::kContent);
   // The mark first: what is written after it makes another one.
-  INTACT_ASSIGN_OR_RETURN(const uint64_t mark, mapping_->ChangeMark());
+  INTACT_ASSIGN_OR_RETURN(const os::ChangeMark mark, mapping_->Mark());
   INTACT_RETURN_IF_ERROR(mapping_->Check(os::MappingCheck::kSize));
   return CompareAgain(mark);
 }
 
 Status Segment::CheckUnchanged(std::span<const std::shared_ptr<const Segment>> segments) {
   const os::Mapping* looked_at = nullptr;
-  uint64_t mark = 0;
+  os::ChangeMark mark;
   for (const auto& segment : segments) {
     const os::Mapping* mapping = segment->mapping_.get();
     const bool is_in_journal = segment->location().journal != 0;
     if (mapping != looked_at) {
       if (is_in_journal) {
-        INTACT_ASSIGN_OR_RETURN(mark, mapping->ChangeMark());
+        INTACT_ASSIGN_OR_RETURN(mark, mapping->Mark());
       }
       INTACT_RETURN_IF_ERROR(
           mapping->Check(is_in_journal ? os::MappingCheck::kSize : os::MappingCheck::kContent));
@@ -243,6 +246,7 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
     return base::InvalidArgument("a vector of " + std::to_string(header_.dimensions) +
                                  " dimensions does not fit " + std::to_string(target.size()));
   }
+  row_fetch_.Before(index);
   INTACT_ASSIGN_OR_RETURN(base::ByteSpan encoded, EncodedVector(index));
   const RowId row = header_.first_row + index;
   uint32_t source = index;
@@ -269,6 +273,39 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
 
 void Segment::ReleasePages() const { mapping_->Release(offset_, bytes_.size()); }
 
+void Segment::Prefetch(std::span<const uint32_t> rows) const {
+  // The kernel reads small files ahead by itself.
+  if (file_size() < kWindowSize || rows.empty()) return;
+  const auto advise = [&](const std::byte* begin, const std::byte* end) {
+    Advise(static_cast<uint64_t>(begin - bytes_.data()), static_cast<uint64_t>(end - begin),
+           os::Access::kSoon);
+  };
+  for (size_t i = 0; i < rows.size();) {
+    const uint32_t first = rows[i];
+    uint32_t last = first;
+    // Neighbours are asked for together.
+    while (++i < rows.size() && rows[i] - last <= kPrefetchGap) last = rows[i];
+    const auto encoded_first = EncodedVector(first);
+    const auto encoded_last = EncodedVector(last);
+    if (!encoded_first.ok() || !encoded_last.ok()) continue;  // Who reads them is told.
+    const std::byte* const end = encoded_last->data() + encoded_last->size();
+    if (encoded_first->data() < end) advise(encoded_first->data(), end);
+    const auto* const codes = reinterpret_cast<const std::byte*>(codes_.data());
+    advise(codes + first * code_stride_, codes + (size_t{last} + 1) * code_stride_);
+  }
+}
+
+Result<std::optional<RowId>> FindNewest(std::span<const std::shared_ptr<const Segment>> segments,
+                                        const base::Digest& key) {
+  for (size_t i = segments.size(); i-- > 0;) {
+    INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> row, segments[i]->Find(key));
+    if (row) return row;
+    INTACT_ASSIGN_OR_RETURN(const bool is_deleted, segments[i]->HasDeleted(key));
+    if (is_deleted) break;
+  }
+  return std::optional<RowId>();
+}
+
 Snapshot::Snapshot(format::Manifest manifest, const format::VersionEntry& self,
                    std::vector<std::shared_ptr<const Segment>> segments)
     : manifest_(std::move(manifest)), self_(self), segments_(std::move(segments)) {
@@ -284,21 +321,18 @@ const Segment* Snapshot::SegmentOf(RowId row) const {
   for (auto it = after; it != segments_.begin();) {
     const Segment& segment = **--it;
     if (segment.row_count() == 0) continue;
-    return row - segment.first_row() < segment.row_count() ? &segment : nullptr;
+    return segment.HasRow(row) ? &segment : nullptr;
   }
   return nullptr;
 }
 
 Result<std::optional<RowId>> Snapshot::Find(const base::Digest& key) const {
-  std::optional<RowId> row;
-  size_t begin = segments_.size();
-  for (bool is_deleted = false; begin > 0 && !row && !is_deleted;) {
-    const Segment& segment = *segments_[--begin];
-    INTACT_ASSIGN_OR_RETURN(row, segment.Find(key));
-    if (row) break;
-    INTACT_ASSIGN_OR_RETURN(is_deleted, segment.HasDeleted(key));
+  INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> row, FindNewest(segments_, key));
+  // "Not there" is said by all that were asked. Those before the row's were not.
+  size_t begin = 0;
+  if (row) {
+    while (begin < segments_.size() && !segments_[begin]->HasRow(*row)) ++begin;
   }
-  // "Not there" is said by all that were asked.
   INTACT_RETURN_IF_ERROR(Segment::CheckUnchanged(segments().subspan(begin)));
   return row;
 }

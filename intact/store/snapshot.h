@@ -28,11 +28,14 @@
 #include "intact/os/file.h"
 #include "intact/quant/quant.h"
 #include "intact/store/key_index.h"
+#include "intact/store/row_fetch.h"
 
 namespace intact::store {
 
-// Names a row for as long as it lives: global, ascending in commit order, never reused. Only
-// CommitRequest::rewrite_rows gives a vector another row.
+// Names a row of one version, and of those that follow on it until a commit renumbers rows
+// (CommitRequest::rewrite_rows and merge_rows, and the merges of Store::Write). Ascending in commit
+// order. After a rollback ids are given out again: the same id may be another row in another
+// version.
 using RowId = uint64_t;
 
 // What every vector of a collection has in common: {name, dimensions, metric, model}.
@@ -59,6 +62,9 @@ class Segment {
   uint64_t id() const { return header_.id; }
   RowId first_row() const { return header_.first_row; }
   uint32_t row_count() const { return header_.row_count; }
+  bool HasRow(RowId row) const {
+    return row >= header_.first_row && row - header_.first_row < header_.row_count;
+  }
   uint32_t dimensions() const { return header_.dimensions; }
   const std::string& path() const { return path_; }
   const format::SegmentHeader& header() const { return header_; }
@@ -119,6 +125,8 @@ class Segment {
 
   // "<path> at offset <of the file>" for offset `offset` of the segment.
   std::string PlaceOf(uint64_t offset) const;
+  // os::Mapping::Advise, by offset in the segment. A hint.
+  void Advise(uint64_t offset, uint64_t size, os::Access access) const;
   // A section's bytes, unchecked; empty when there is none.
   base::ByteSpan Raw(uint32_t kind) const;
   // Any bytes within file_size(), unchecked.
@@ -130,6 +138,9 @@ class Segment {
   base::Result<base::ByteSpan> EncodedVector(uint32_t index) const;
   uint32_t vector_crc(uint32_t index) const { return row_table_[index].vector_crc; }
 
+  // Begins to read what ReadVector needs of local rows `rows`, ascending, from the disk. A hint.
+  void Prefetch(std::span<const uint32_t> rows) const;
+
  private:
   Segment(std::shared_ptr<os::Mapping> mapping, uint64_t offset, std::string path,
           format::Uuid store, format::SegmentHeader header);
@@ -137,10 +148,8 @@ class Segment {
   std::span<const T> Column(uint32_t kind) const;
   // ok() when the section's bytes have the checksum that the header seals.
   base::Status Compare(const format::SectionEntry& entry, PageUse use) const;
-  // Compares what was compared before again, unless that was done at this mark.
-  base::Status CompareAgain(uint64_t mark) const;
-  // os::Mapping::Advise, by offset in the segment.
-  void Advise(uint64_t offset, uint64_t size, os::Access access) const;
+  // Compares what was compared before again, unless that was done at this mark once it was settled.
+  base::Status CompareAgain(const os::ChangeMark& mark) const;
 
   std::shared_ptr<os::Mapping> mapping_;
   uint64_t offset_;       // Of the segment in the file.
@@ -160,11 +169,19 @@ class Segment {
   base::ByteSpan rest_;
   // Bit i: section i of the header was read and its checksum agreed.
   mutable std::vector<std::atomic<bool>> checked_;
-  // The journal's os::Mapping::ChangeMark when all of that was last compared; 0 before.
+  // The journal's settled os::ChangeMark when all of that was last compared; 0 before.
   mutable std::atomic<uint64_t> unchanged_mark_ = 0;
   mutable std::atomic<bool> is_scanned_ = false;
-  KeyIndex key_index_;  // Last: it reads the others.
+  // Last: they read the others.
+  KeyIndex key_index_;
+  RowFetch row_fetch_;
 };
+
+// Row of the newest of `segments` (ascending by first_row) that knows `key`; nullopt when none
+// does, or when that one says it was deleted. kCorruption when a column it needs is damaged. The
+// answer holds once Segment::CheckUnchanged(segments) is ok.
+base::Result<std::optional<RowId>> FindNewest(
+    std::span<const std::shared_ptr<const Segment>> segments, const base::Digest& key);
 
 // A row's code as search reads it.
 struct RowCode {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <deque>
+#include <exception>
 #include <random>
 #include <set>
 #include <thread>
@@ -123,10 +123,13 @@ base::Result<format::VersionEntry> FindVersion(const Snapshot& snapshot, const s
 }
 
 struct Store::State {
-  // A call of Write that is not done yet.
+  // A call of Write that is not done yet. The queue links them: to wait takes no memory.
   struct Waiting {
     const WriteBatch* batch = nullptr;
+    Waiting* next = nullptr;
+    bool is_done = false;
     std::optional<Result<uint64_t>> result;
+    std::exception_ptr thrown;  // Instead of a result.
   };
 
   os::FileSystem& files;
@@ -148,9 +151,12 @@ struct Store::State {
   std::optional<FilesInUse> used INTACT_GUARDED_BY(commit_mutex);
   // Why no more commits are taken; ok() while they are.
   Status poison INTACT_GUARDED_BY(commit_mutex);
+  // While a commit is on its way, and for ever when an exception ended it.
+  bool is_committing INTACT_GUARDED_BY(commit_mutex) = false;
 
   base::Mutex queue_mutex;
-  std::deque<Waiting*> queue INTACT_GUARDED_BY(queue_mutex);
+  Waiting* queue_first INTACT_GUARDED_BY(queue_mutex) = nullptr;
+  Waiting* queue_last INTACT_GUARDED_BY(queue_mutex) = nullptr;
 
   base::Mutex snapshot_mutex;
   std::shared_ptr<const Snapshot> snapshot INTACT_GUARDED_BY(snapshot_mutex);
@@ -176,6 +182,9 @@ struct Store::State {
   Status CheckUsable() const INTACT_REQUIRES(commit_mutex);
   // Makes the plan the next version.
   Result<uint64_t> Commit(CommitPlan plan, const Snapshot& current) INTACT_REQUIRES(commit_mutex);
+  // The same, by a frame or by files.
+  Result<uint64_t> CommitSomehow(CommitPlan& plan, const Snapshot& current)
+      INTACT_REQUIRES(commit_mutex);
   // By a frame of the journal. nullopt when it does not fit.
   Result<std::optional<uint64_t>> CommitByFrame(CommitPlan& plan, const Snapshot& current)
       INTACT_REQUIRES(commit_mutex);
@@ -203,6 +212,9 @@ struct Store::State {
   void Publish(std::shared_ptr<const Snapshot> next, const Snapshot& current)
       INTACT_REQUIRES(commit_mutex);
 
+  void Enqueue(Waiting& waiting) INTACT_EXCLUDES(queue_mutex);
+  // The first of the queue, linked, as many as make one version. At least one must wait.
+  Waiting* TakeGroup() INTACT_EXCLUDES(queue_mutex);
   // One version for as many calls of Write as wait.
   void WriteGroup() INTACT_REQUIRES(commit_mutex);
   Result<uint64_t> WriteBatches(std::span<const WriteBatch* const> batches)
@@ -301,6 +313,11 @@ std::shared_ptr<const Snapshot> Store::snapshot() const { return state_->Current
 
 Status Store::State::CheckUsable() const {
   if (!poison.ok()) return poison;
+  if (is_committing) {
+    return base::IoError(folder +
+                         " takes no more commits from this process: memory ran out during one and "
+                         "what the disk holds is unknown; open the store again");
+  }
   if (os::ProcessId() == process_id) return base::Ok();
   return base::InvalidArgument(folder +
                                " was opened by the process this one was forked from; open it anew");
@@ -318,33 +335,53 @@ Result<uint64_t> Store::Commit(const CommitRequest& request) {
 Result<uint64_t> Store::Write(const WriteBatch& batch) {
   const uint32_t dimensions = snapshot()->spec().dimensions;
   INTACT_RETURN_IF_ERROR(CheckRows(batch.puts, dimensions));
-  State::Waiting waiting{&batch, std::nullopt};
-  {
-    base::MutexLock hold(state_->queue_mutex);
-    state_->queue.push_back(&waiting);
-  }
+  State::Waiting waiting;
+  waiting.batch = &batch;
+  state_->Enqueue(waiting);
   // Whoever gets here first does the work of all that wait.
   base::MutexLock hold(state_->commit_mutex);
-  while (!waiting.result) state_->WriteGroup();
+  while (!waiting.is_done) state_->WriteGroup();
+  if (waiting.thrown != nullptr) std::rethrow_exception(waiting.thrown);
   return *std::move(waiting.result);
 }
 
-void Store::State::WriteGroup() {
-  std::vector<Waiting*> group;
-  std::vector<const WriteBatch*> batches;
-  {
-    base::MutexLock hold(queue_mutex);
-    size_t rows = 0;
-    while (!queue.empty() && (rows == 0 || rows < kGroupRowsMax)) {
-      const WriteBatch& batch = *queue.front()->batch;
-      rows += batch.puts.keys.size() + batch.deletes.size();
-      batches.push_back(&batch);
-      group.push_back(queue.front());
-      queue.pop_front();
-    }
+void Store::State::Enqueue(Waiting& waiting) {
+  base::MutexLock hold(queue_mutex);
+  (queue_last == nullptr ? queue_first : queue_last->next) = &waiting;
+  queue_last = &waiting;
+}
+
+Store::State::Waiting* Store::State::TakeGroup() {
+  base::MutexLock hold(queue_mutex);
+  Waiting* const first = queue_first;
+  Waiting* last = nullptr;
+  size_t rows = 0;
+  while (queue_first != nullptr && (last == nullptr || rows < kGroupRowsMax)) {
+    last = queue_first;
+    rows += last->batch->puts.keys.size() + last->batch->deletes.size();
+    queue_first = last->next;
   }
-  const Result<uint64_t> result = WriteBatches(batches);
-  for (Waiting* waiting : group) waiting->result = result;
+  last->next = nullptr;
+  if (queue_first == nullptr) queue_last = nullptr;
+  return first;
+}
+
+void Store::State::WriteGroup() {
+  Waiting* const first = TakeGroup();
+  // They wait in other threads: what is thrown here must not leave them behind.
+  std::exception_ptr thrown;
+  try {
+    std::vector<const WriteBatch*> batches;
+    for (Waiting* at = first; at != nullptr; at = at->next) batches.push_back(at->batch);
+    const Result<uint64_t> result = WriteBatches(batches);
+    for (Waiting* at = first; at != nullptr; at = at->next) at->result = result;
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  for (Waiting* at = first; at != nullptr; at = at->next) {
+    if (!at->result) at->thrown = thrown;
+    at->is_done = true;
+  }
 }
 
 Result<uint64_t> Store::State::WriteBatches(std::span<const WriteBatch* const> batches) {
@@ -369,6 +406,13 @@ Result<uint64_t> Store::State::WriteBatches(std::span<const WriteBatch* const> b
 }
 
 Result<uint64_t> Store::State::Commit(CommitPlan plan, const Snapshot& current) {
+  is_committing = true;
+  Result<uint64_t> version = CommitSomehow(plan, current);
+  is_committing = false;
+  return version;
+}
+
+Result<uint64_t> Store::State::CommitSomehow(CommitPlan& plan, const Snapshot& current) {
   KeepHistory(plan, current);
   const uint64_t bound = SizeBound(plan);
   const bool is_small = bound <= std::min(kFrameSizeMax, journal_size_max);
@@ -500,6 +544,7 @@ Result<std::shared_ptr<const Snapshot>> Store::State::WriteFiles(
 }
 
 Status Store::State::MoveOutOfOldJournal(CommitPlan& plan, std::vector<std::string>& made) {
+  if (!used) return base::Ok();  // Some version may need the files that would be made.
   std::set<uint64_t> journals;
   for (const auto& [kept, planned] : plan.segments) {
     if (kept != nullptr && kept->location().journal != 0) journals.insert(kept->location().journal);
@@ -512,11 +557,19 @@ Status Store::State::MoveOutOfOldJournal(CommitPlan& plan, std::vector<std::stri
     }
     format::SegmentEntry entry = kept->entry();
     entry.location = {};
-    made.push_back(SegmentPath(folder, entry.id));
-    INTACT_RETURN_IF_ERROR(WriteNewFile(files, made.back(), kept->FileBytes(0, entry.file_size)));
+    const std::string path = SegmentPath(folder, entry.id);
+    // A version that is kept needs the file already: a roll back went to one from before a move.
+    const bool is_there = used->Needs(path);
+    if (!is_there) {
+      made.push_back(path);
+      INTACT_RETURN_IF_ERROR(WriteNewFile(files, path, kept->FileBytes(0, entry.file_size)));
+    }
     JournalMaps none(files, folder);
-    INTACT_ASSIGN_OR_RETURN(kept, OpenSegment(files, folder, plan.manifest.store, entry,
-                                              plan.manifest.spec.dimensions, none));
+    Result<std::shared_ptr<const Segment>> moved =
+        OpenSegment(files, folder, plan.manifest.store, entry, plan.manifest.spec.dimensions, none);
+    if (!moved.ok() && !is_there) return moved.status();
+    // A file that is damaged is not better than the journal.
+    if (moved.ok() && IsWhole(**moved)) kept = *std::move(moved);
   }
   return base::Ok();
 }

@@ -70,14 +70,25 @@ struct WriteBatch {
 
 struct CommitRequest {
   NewRows rows;
+  // Keys whose rows so far nobody finds from now on, strictly ascending; those that are not there
+  // do no harm. `rows` come after them.
+  std::span<const base::Digest> deletes;
   std::vector<SectionInput> sections;
   // The last `merge_count` segments are replaced by the new one, which takes over their rows, with
   // their ids, ahead of `rows`. Their engine sections are not taken over: pass what should stay.
   size_t merge_count = 0;
+  // When set, of the merged segments' rows only these are taken over, ascending; rows that are
+  // deleted or replaced must not be among them. They are renumbered: merge_rows[i] becomes
+  // next_row() + i, with next_row() of the snapshot before the commit, and new row j becomes
+  // next_row() + merge_rows->size() + j. Without it segments cannot be merged when keys were
+  // deleted with them or row ids are missing between them.
+  std::optional<std::span<const RowId>> merge_rows;
+  // When set, the merged segments are [merge_begin, merge_begin + merge_count), which, unless they
+  // are the last ones, needs merge_rows and no new rows or deletes; merge_rows[i] then becomes
+  // first row of the first of them + i.
+  std::optional<size_t> merge_begin;
   // When set, all segments are replaced by new ones that hold exactly these rows, ascending, ahead
-  // of `rows`. They are renumbered: rewrite_rows[i] becomes next_row() + i, with next_row() of the
-  // snapshot before the commit, and new row j becomes next_row() + rewrite_rows->size() + j. Not
-  // together with merge_count.
+  // of `rows`. They are renumbered as merge_rows are. Not together with merging or deletes.
   std::optional<std::span<const RowId>> rewrite_rows;
   // Replaces the engine state of the version before, also when empty. At most
   // format::kEngineStateSizeMax.
@@ -120,12 +131,12 @@ class Store {
   std::shared_ptr<const Snapshot> snapshot() const;
 
   // Makes the request durable as the next version and returns its number; snapshot() shows it from
-  // then on. Rows without sections or sections without rows are fine; with neither, only the
-  // manifest is written. When more rows come than fit one segment there are several; the sections
-  // go to the last. kInvalidArgument, or kCorruption in a segment to be copied: nothing was
-  // changed. kFull: nothing was changed, free space and go on. kIo: the outcome is unknown and the
-  // handle refuses further commits with kIo; snapshots go on. Memory: a few MiB beside the request,
-  // and 48 bytes a new row.
+  // then on. Rows without sections or sections without rows are fine; with neither and no deletes,
+  // only the manifest is written. When more rows come than fit one segment there are several; the
+  // sections go to the last. kInvalidArgument, or kCorruption in a segment to be copied: nothing
+  // was changed. kFull: nothing was changed, free space and go on. kIo: the outcome is unknown and
+  // the handle refuses further commits with kIo; snapshots go on. Memory: a few MiB beside the
+  // request, and 48 bytes a new row.
   base::Result<uint64_t> Commit(const CommitRequest& request);
 
   // Puts and deletes by key, durably; the version that has them, or the current one when nothing

@@ -11,8 +11,8 @@ using base::Result;
 using base::Status;
 using KeySet = std::unordered_set<base::Digest, base::DigestHash>;
 
-constexpr uint64_t kSteps[] = {uint64_t{16} << 10, uint64_t{128} << 10, uint64_t{1} << 20,
-                               uint64_t{8} << 20, uint64_t{64} << 20};
+// Of ChooseMergeCount, in bytes.
+constexpr uint64_t kSteps[] = {16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20};
 
 // Which rows are still found once the changes are in. Newest first: a key hides all rows of it that
 // came before.
@@ -49,31 +49,6 @@ RowRun RunOf(const Segment& segment, std::span<const RowId> rows) {
   run.is_picked = rows.size() < segment.row_count();
   if (run.is_picked) run.picked = rows;
   return run;
-}
-
-// Whether a segment before number `end` has a row of `key` that is not deleted there.
-Result<bool> IsFoundBefore(const Snapshot& current, size_t end, const base::Digest& key) {
-  for (size_t i = end; i-- > 0;) {
-    const Segment& segment = *current.segments()[i];
-    INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> row, segment.Find(key));
-    if (row) return true;
-    INTACT_ASSIGN_OR_RETURN(const bool is_deleted, segment.HasDeleted(key));
-    if (is_deleted) return false;
-  }
-  return false;
-}
-
-// Those of `deletes` that still hide something before segment number `begin`, ascending, once each.
-Result<std::vector<base::Digest>> NeededDeletes(const Snapshot& current, size_t begin,
-                                                std::vector<base::Digest> deletes) {
-  std::sort(deletes.begin(), deletes.end());
-  deletes.erase(std::unique(deletes.begin(), deletes.end()), deletes.end());
-  std::vector<base::Digest> needed;
-  for (const base::Digest& key : deletes) {
-    INTACT_ASSIGN_OR_RETURN(const bool is_needed, IsFoundBefore(current, begin, key));
-    if (is_needed) needed.push_back(key);
-  }
-  return needed;
 }
 
 // Merges the last `count` segments with the changes.
@@ -200,8 +175,9 @@ KeyedChanges JoinBatches(std::span<const WriteBatch* const> batches, uint32_t di
   for (const base::Digest& key : order) {
     (last.at(key).vector == nullptr ? changes.deletes : changes.keys).push_back(key);
   }
-  // One batch without repetitions is taken as it lies.
-  if (batches.size() == 1 && changes.keys.size() == put_count && changes.deletes.empty()) {
+  // One batch without repetitions is taken as it lies. Not one with deletes: a key that is deleted
+  // and put has its place in `order` by its delete.
+  if (batches.size() == 1 && changes.keys.size() == put_count && batches[0]->deletes.empty()) {
     changes.vectors = batches[0]->puts.vectors;
     return changes;
   }

@@ -3,9 +3,9 @@
 // functions over snapshots.
 //
 // Bounds that hold after any number of writes, with L the bytes of rows that are found: at most
-// L / 32 MiB + 40 segments; at most as many rows left behind as found, and 1,024, and those of one
-// batch; each byte is copied at most once per step of the ladder (5) and once per time that half
-// of a segment's rows were replaced. One Write copies at most 128 MiB besides its own rows.
+// L / 16 MiB + 24 segments; at most as many rows left behind as found, and 1,024, and those of one
+// batch; each byte is copied at most once per step of the ladder (7) and once per time that a
+// quarter of a segment's rows were replaced. One Write copies at most 128 MiB besides its own rows.
 #pragma once
 
 #include <cstdint>

@@ -10,18 +10,6 @@ namespace {
 using base::Result;
 using base::Status;
 
-constexpr uint64_t kSectorSize = 512;
-
-struct Write {
-  uint64_t offset = 0;
-  base::Bytes bytes;
-};
-
-void ApplyBytes(uint64_t offset, base::ByteSpan source, base::Bytes& content) {
-  if (content.size() < offset + source.size()) content.resize(offset + source.size());
-  std::copy(source.begin(), source.end(), content.begin() + static_cast<std::ptrdiff_t>(offset));
-}
-
 // Chooses which of `count` pending things survive.
 std::vector<bool> ChooseSurvivors(size_t count, uint64_t seed, std::mt19937_64& random) {
   std::vector<bool> survives(count, seed == 1);
@@ -57,60 +45,6 @@ bool IsUnder(const std::string& path, const std::set<std::string>& folders) {
 
 }  // namespace
 
-struct CrashFileSystem::Inode {
-  base::Bytes live;
-  base::Bytes durable;
-  std::vector<Write> pending;
-
-  void WriteAt(uint64_t offset, base::ByteSpan source) {
-    ApplyBytes(offset, source, live);
-    pending.push_back({offset, base::Bytes(source.begin(), source.end())});
-  }
-  void Sync() {
-    for (const Write& write : pending) ApplyBytes(write.offset, write.bytes, durable);
-    pending.clear();
-  }
-
-  // One thing a power loss keeps or not: a sector of a write, or the new size alone.
-  struct Item {
-    const Write* write;
-    uint64_t begin;
-    uint64_t end;
-    bool is_size;
-  };
-  std::vector<Item> Items() const {
-    std::vector<Item> items;
-    for (const Write& write : pending) {
-      const uint64_t end = write.offset + write.bytes.size();
-      if (end > durable.size()) items.push_back({&write, write.offset, end, true});
-      for (uint64_t at = write.offset; at < end;) {
-        const uint64_t next = std::min(end, (at / kSectorSize + 1) * kSectorSize);
-        items.push_back({&write, at, next, false});
-        at = next;
-      }
-    }
-    return items;
-  }
-  base::Bytes AfterPowerLoss(uint64_t seed, std::mt19937_64& random) const {
-    const std::vector<Item> items = Items();
-    const std::vector<bool> survives = ChooseSurvivors(items.size(), seed, random);
-    base::Bytes content = durable;
-    for (size_t i = 0; i < items.size(); ++i) {
-      if (!survives[i]) continue;
-      const Item& item = items[i];
-      if (item.is_size) {
-        content.resize(std::max<size_t>(content.size(), item.end));
-      } else {
-        ApplyBytes(item.begin,
-                   base::ByteSpan(item.write->bytes)
-                       .subspan(item.begin - item.write->offset, item.end - item.begin),
-                   content);
-      }
-    }
-    return content;
-  }
-};
-
 struct CrashFileSystem::NameChange {
   enum class Kind : unsigned char { kLink, kUnlink, kRename, kMakeFolder };
   Kind kind;
@@ -131,7 +65,7 @@ class CrashFileSystem::OpenFile final : public os::File {
   Status ReadAt(uint64_t offset, base::MutableByteSpan target) const override {
     const Fault fault = files_.Begin(Operation::kRead, path_);
     if (fault != Fault::kNone) return FailureOf(Fault::kIo, "read", path_);
-    const base::Bytes& live = inode_->live;
+    const base::Bytes& live = inode_->live();
     if (offset > live.size() || target.size() > live.size() - offset) {
       return base::Corruption("cannot read " + path_ + ": the file ends at " +
                               std::to_string(live.size()));
@@ -154,7 +88,7 @@ class CrashFileSystem::OpenFile final : public os::File {
   Status Sync() override {
     const Fault fault = files_.Begin(Operation::kSync, path_);
     if (fault != Fault::kNone) {
-      inode_->pending.clear();
+      inode_->DropPending();
       return FailureOf(fault, "sync", path_);
     }
     inode_->Sync();
@@ -164,7 +98,7 @@ class CrashFileSystem::OpenFile final : public os::File {
   Result<uint64_t> Size() const override {
     const Fault fault = files_.Begin(Operation::kSize, path_);
     if (fault != Fault::kNone) return FailureOf(Fault::kIo, "stat", path_);
-    return uint64_t{inode_->live.size()};
+    return uint64_t{inode_->live().size()};
   }
 
  private:
@@ -176,10 +110,10 @@ class CrashFileSystem::OpenFile final : public os::File {
 // What was mapped keeps showing what is written to it, as long as the file does not grow.
 class CrashFileSystem::OpenMapping final : public os::Mapping {
  public:
-  explicit OpenMapping(InodePointer inode) : inode_(std::move(inode)), bytes_(inode_->live) {}
+  explicit OpenMapping(InodePointer inode) : inode_(std::move(inode)), bytes_(inode_->live()) {}
   base::ByteSpan bytes() const override { return bytes_; }
   Status Check(os::MappingCheck) const override { return base::Ok(); }
-  Result<uint64_t> ChangeMark() const override { return uint64_t{0}; }
+  Result<os::ChangeMark> Mark() const override { return os::ChangeMark{1, true}; }
   void Release(uint64_t, uint64_t) override {}
 
  private:
@@ -231,7 +165,7 @@ CrashFileSystem::InodePointer CrashFileSystem::Find(const std::string& path) con
   return it == names_.end() ? nullptr : it->second;
 }
 
-void CrashFileSystem::Apply(const NameChange& change, std::map<std::string, InodePointer>& names,
+void CrashFileSystem::Apply(const NameChange& change, Names& names,
                             std::set<std::string>& folders) {
   switch (change.kind) {
     case NameChange::Kind::kLink:
@@ -258,7 +192,7 @@ void CrashFileSystem::Change(NameChange change) {
 Result<CrashFileSystem::InodePointer> CrashFileSystem::Create(const std::string& path) {
   if (InodePointer inode = Find(path)) return inode;
   if (!IsUnder(path, folders_)) return base::NotFound("cannot open " + path + ": no such folder");
-  auto inode = std::make_shared<Inode>();
+  auto inode = std::make_shared<CrashInode>();
   Change({NameChange::Kind::kLink, path, "", inode});
   return inode;
 }
@@ -354,39 +288,96 @@ Result<std::unique_ptr<os::FileLock>> CrashFileSystem::Lock(const std::string& p
   return std::unique_ptr<os::FileLock>(std::make_unique<HeldLock>(locks_, path));
 }
 
-std::unique_ptr<CrashFileSystem> CrashFileSystem::AfterPowerLoss(uint64_t seed) const {
+CrashFileSystem::PowerLoss::PowerLoss(const CrashFileSystem& files)
+    : files_(files), pending_count_(files.pending_names_.size()) {
+  std::set<const CrashInode*> seen;
+  const auto add = [&](const InodePointer& inode) {
+    if (inode == nullptr || !inode->is_pending() || !seen.insert(inode.get()).second) return;
+    parts_[inode.get()] = {pending_count_, inode->Items()};
+    order_.push_back(inode.get());
+    pending_count_ += parts_[inode.get()].items.size();
+  };
+  for (const auto& [name, inode] : files.durable_names_) add(inode);
+  for (const NameChange& change : files.pending_names_) add(change.inode);
+}
+
+std::vector<bool> CrashFileSystem::PowerLoss::Choose(uint64_t seed) const {
   std::mt19937_64 random(seed);
-  auto after = std::make_unique<CrashFileSystem>();
-  std::map<std::string, InodePointer> names = durable_names_;
-  std::set<std::string> folders = durable_folders_;
   // Every third time all names survive, for the many states in which only bytes are missing.
   const uint64_t name_seed = seed >= 2 && seed % 3 == 0 ? 1 : seed;
-  const std::vector<bool> survives = ChooseSurvivors(pending_names_.size(), name_seed, random);
-  for (size_t i = 0; i < pending_names_.size(); ++i) {
-    if (survives[i]) Apply(pending_names_[i], names, folders);
+  std::vector<bool> survives = ChooseSurvivors(files_.pending_names_.size(), name_seed, random);
+  for (const CrashInode* inode : order_) {
+    const std::vector<bool> part = ChooseSurvivors(parts_.at(inode).items.size(), seed, random);
+    survives.insert(survives.end(), part.begin(), part.end());
   }
-  for (const std::string& folder : folders) {
-    if (IsUnder(folder, folders)) after->folders_.insert(folder);
+  return survives;
+}
+
+std::pair<CrashFileSystem::Names, std::set<std::string>> CrashFileSystem::PowerLoss::NamesAfter(
+    const std::vector<bool>& survives) const {
+  Names names = files_.durable_names_;
+  std::set<std::string> folders = files_.durable_folders_;
+  for (size_t i = 0; i < files_.pending_names_.size(); ++i) {
+    if (survives[i]) Apply(files_.pending_names_[i], names, folders);
   }
+  // A folder whose parent was lost is lost with all that is in it.
+  std::erase_if(folders, [&](const std::string& folder) { return !IsUnder(folder, folders); });
+  std::erase_if(names, [&](const auto& name) { return !IsUnder(name.first, folders); });
+  return {std::move(names), std::move(folders)};
+}
+
+uint64_t CrashFileSystem::PowerLoss::Fingerprint(const std::vector<bool>& survives) const {
+  static const std::vector<CrashInode::Item> kNone;
+  uint64_t sum = 0;
+  const auto add = [&](const Names& names, const std::set<std::string>& folders) {
+    const std::hash<std::string> hash;
+    for (const std::string& folder : folders) sum += MixBits(hash(folder));
+    for (const auto& [name, inode] : names) {
+      const auto part = parts_.find(inode.get());
+      const uint64_t content =
+          part == parts_.end()
+              ? inode->Fingerprint(kNone, survives, 0)
+              : inode->Fingerprint(part->second.items, survives, part->second.first);
+      sum += MixBits(hash(name) ^ MixBits(content));
+    }
+  };
+  if (files_.pending_names_.empty()) {
+    add(files_.durable_names_, files_.durable_folders_);
+  } else {
+    const auto [names, folders] = NamesAfter(survives);
+    add(names, folders);
+  }
+  return sum;
+}
+
+std::unique_ptr<CrashFileSystem> CrashFileSystem::PowerLoss::After(
+    const std::vector<bool>& survives) const {
+  auto after = std::make_unique<CrashFileSystem>();
+  auto [names, folders] = NamesAfter(survives);
   for (const auto& [name, inode] : names) {
-    if (!IsUnder(name, after->folders_)) continue;
-    auto copy = std::make_shared<Inode>();
-    copy->durable = inode->AfterPowerLoss(seed, random);
-    copy->live = copy->durable;
-    after->names_[name] = std::move(copy);
+    const auto part = parts_.find(inode.get());
+    after->names_[name] = std::make_shared<CrashInode>(
+        part == parts_.end() ? inode->After({}, survives, 0)
+                             : inode->After(part->second.items, survives, part->second.first));
   }
+  after->folders_ = std::move(folders);
   after->durable_names_ = after->names_;
   after->durable_folders_ = after->folders_;
   return after;
 }
 
+std::unique_ptr<CrashFileSystem> CrashFileSystem::AfterPowerLoss(uint64_t seed) const {
+  const PowerLoss loss(*this);
+  return loss.After(loss.Choose(seed));
+}
+
 std::unique_ptr<CrashFileSystem> CrashFileSystem::AfterKill() const {
   auto after = std::make_unique<CrashFileSystem>();
-  std::map<const Inode*, InodePointer> copies;
+  std::map<const CrashInode*, InodePointer> copies;
   const auto copy_of = [&](const InodePointer& inode) -> InodePointer {
     if (inode == nullptr) return nullptr;
     InodePointer& copy = copies[inode.get()];
-    if (copy == nullptr) copy = std::make_shared<Inode>(*inode);
+    if (copy == nullptr) copy = std::make_shared<CrashInode>(*inode);
     return copy;
   };
   for (const auto& [name, inode] : names_) after->names_[name] = copy_of(inode);
@@ -405,7 +396,7 @@ base::Digest CrashFileSystem::StateDigest() const {
   for (const std::string& folder : folders_) digester.UpdateField(folder);
   for (const auto& [name, inode] : names_) {
     digester.UpdateField(name);
-    digester.UpdateField(base::AsText(inode->live));
+    digester.UpdateField(base::AsText(inode->live()));
   }
   return digester.Finish();
 }
@@ -419,7 +410,7 @@ std::vector<std::string> CrashFileSystem::Paths() const {
 base::Bytes& CrashFileSystem::MutableContent(const std::string& path) {
   const InodePointer inode = Find(path);
   INTACT_CHECK(inode != nullptr);
-  return inode->live;
+  return inode->MutableLive();
 }
 
 }  // namespace intact::testing

@@ -22,6 +22,7 @@
 
 #include "intact/base/base.h"
 #include "intact/os/file.h"
+#include "intact/testing/crash_inode.h"
 
 namespace intact::testing {
 
@@ -77,6 +78,8 @@ class CrashFileSystem final : public os::FileSystem {
   // the disk. Seeds 0 and 1 are the extremes, nothing and all of what was pending; others choose at
   // random, in several manners.
   std::unique_ptr<CrashFileSystem> AfterPowerLoss(uint64_t seed) const;
+  // All that a power loss can leave, one by one.
+  class PowerLoss;
   // The process was killed and the machine runs on: the same state, pending things included, no
   // locks.
   std::unique_ptr<CrashFileSystem> AfterKill() const;
@@ -89,13 +92,13 @@ class CrashFileSystem final : public os::FileSystem {
   base::Bytes& MutableContent(const std::string& path);
 
  private:
-  struct Inode;
   struct NameChange;
   struct Locks;
   class OpenFile;
   class OpenMapping;
   class HeldLock;
-  using InodePointer = std::shared_ptr<Inode>;
+  using InodePointer = std::shared_ptr<CrashInode>;
+  using Names = std::map<std::string, InodePointer>;
 
   // Counts and observes a call; the fault it must suffer.
   Fault Begin(Operation operation, const std::string& path);
@@ -103,11 +106,10 @@ class CrashFileSystem final : public os::FileSystem {
   InodePointer Find(const std::string& path) const;
   base::Result<InodePointer> Create(const std::string& path);
   void Change(NameChange change);
-  static void Apply(const NameChange& change, std::map<std::string, InodePointer>& names,
-                    std::set<std::string>& folders);
+  static void Apply(const NameChange& change, Names& names, std::set<std::string>& folders);
 
-  std::map<std::string, InodePointer> names_;
-  std::map<std::string, InodePointer> durable_names_;
+  Names names_;
+  Names durable_names_;
   std::set<std::string> folders_;
   std::set<std::string> durable_folders_;
   std::vector<NameChange> pending_names_;
@@ -118,6 +120,33 @@ class CrashFileSystem final : public os::FileSystem {
   Fault fault_ = Fault::kNone;
   bool is_fault_for_ever_ = false;
   bool has_failed_ = false;
+};
+
+// What a power loss at this moment can leave. Borrows the file system until its next call.
+class CrashFileSystem::PowerLoss {
+ public:
+  explicit PowerLoss(const CrashFileSystem& files);
+
+  // Things that survive or not, each apart from the others: names first, then sectors.
+  size_t pending_count() const { return pending_count_; }
+  // Which of them survive, as AfterPowerLoss(seed) has it.
+  std::vector<bool> Choose(uint64_t seed) const;
+  // Stands for the state that After gives: see CrashInode::Fingerprint. Cheap.
+  uint64_t Fingerprint(const std::vector<bool>& survives) const;
+  std::unique_ptr<CrashFileSystem> After(const std::vector<bool>& survives) const;
+
+ private:
+  struct Part {
+    size_t first = 0;  // Where the items of the file begin in all.
+    std::vector<CrashInode::Item> items;
+  };
+
+  std::pair<Names, std::set<std::string>> NamesAfter(const std::vector<bool>& survives) const;
+
+  const CrashFileSystem& files_;
+  std::map<const CrashInode*, Part> parts_;
+  std::vector<const CrashInode*> order_;
+  size_t pending_count_;
 };
 
 }  // namespace intact::testing
