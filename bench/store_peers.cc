@@ -7,6 +7,7 @@
 // bit.
 //
 //   store_peers [--folder DIR] [--dimensions D] [--puts N] [--batches N] [--gets N]
+//               [--only ENGINE]
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ struct Options {
   size_t puts = 2000;
   size_t batches = 200;
   size_t gets = 20'000;
+  std::string only;  // Part of an engine's name.
 };
 
 double MicrosecondsOf(const std::function<void()>& action) {
@@ -120,6 +122,7 @@ class Bench {
         pool_(testing::VectorSource(testing::Origin::kFloat16OverNorm, options_.dimensions, 1)
                   .Rows(kPool)) {
     for (EngineKind& kind : Engines()) {
+      if (kind.name.find(options_.only) == std::string::npos) continue;
       const std::string name = kind.name.substr(0, kind.name.find(' '));
       contestants_.push_back({kind, options_.folder + "/" + name, nullptr, {}, {}});
       contestants_.back().engine = kind.open(contestants_.back().folder, options_.dimensions);
@@ -306,6 +309,7 @@ int main(int argument_count, char** arguments) {
     const std::string name = arguments[i];
     const char* value = arguments[i + 1];
     if (name == "--folder") options.folder = value;
+    if (name == "--only") options.only = value;
     if (name == "--dimensions") options.dimensions = static_cast<uint32_t>(std::atoi(value));
     if (name == "--puts") options.puts = static_cast<size_t>(std::atoi(value));
     if (name == "--batches") options.batches = static_cast<size_t>(std::atoi(value));

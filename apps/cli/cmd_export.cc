@@ -41,6 +41,7 @@ base::Status WriteOut(Output& out, base::ByteSpan bytes) {
 engine::ExportOptions OptionsFrom(const Arguments& arguments, const std::string& store) {
   engine::ExportOptions options;
   options.store = store;
+  options.version = VersionFrom(arguments);
   options.file = *arguments.Positional(0);
   if (const auto kind = arguments.Text("format")) {
     options.kind = engine::ParseVectorFileKind(*kind);
@@ -82,7 +83,10 @@ int RunExport(Context& context, const Arguments& arguments) {
           : engine::ExportFile(options, show);
   progress.Clear();
   if (is_stream && context.out.error() != 0) return kExitFailed;
-  if (!report.ok()) return ReportCollectionFailure(context, report.status(), *store, kExitNoIndex);
+  if (!report.ok()) {
+    return ReportCollectionFailure(context, report.status(), *store,
+                                   arguments.Has("at") ? kExitUsage : kExitNoIndex);
+  }
   if (arguments.Has("json")) {
     context.out.Write(ExportAsJson(options, *report));
   } else if (!arguments.Has("quiet") && !is_stream) {

@@ -44,19 +44,17 @@ std::string ImportAsJson(const std::string& store, const engine::ImportReport& r
   return json.Finish();
 }
 
-}  // namespace
-
-int RunImport(Context& context, const Arguments& arguments) {
-  const auto store = StoreFrom(context, arguments);
-  if (!store) return kExitUsage;
-  engine::ImportOptions options;
-  options.files = arguments.positionals();
-  options.store = *store;
-  options.dimensions = static_cast<uint32_t>(arguments.NumberOr("dimensions", 0));
+// Runs the import that `options` says and reports it.
+int Import(Context& context, const Arguments& arguments, engine::ImportOptions& options) {
   options.model = arguments.Text("model");
   if (const auto metric = arguments.Text("metric")) options.metric = engine::ParseMetric(*metric);
-  options.append = arguments.Has("append");
   options.lock_wait_ms = LockWaitFrom(arguments);
+  for (const std::string& file : options.files) {
+    if (file != engine::kStandardInput || !options.input.empty()) continue;
+    auto text = ReadStandardInput(context);
+    if (!text.ok()) return ReportFailure(context, text.status(), kExitFailed);
+    options.input = *std::move(text);
+  }
   options.stop = &os::InstallInterruptFlag();
 
   const bool is_silent = arguments.Has("quiet") || arguments.Has("json");
@@ -69,11 +67,12 @@ int RunImport(Context& context, const Arguments& arguments) {
                      .bytes_done = at.bytes_done});
   });
   progress.Clear();
-  if (!report.ok()) return ReportCollectionFailure(context, report.status(), *store, kExitUsage);
+  if (!report.ok())
+    return ReportCollectionFailure(context, report.status(), options.store, kExitUsage);
   if (arguments.Has("json")) {
-    context.out.Write(ImportAsJson(*store, *report));
+    context.out.Write(ImportAsJson(options.store, *report));
   } else if (!arguments.Has("quiet")) {
-    PrintImport(context.out, *store, *report);
+    PrintImport(context.out, options.store, *report);
   }
   if (!report->has_ids && report->rows_updated > 0 && !is_silent) {
     PrintNote(context,
@@ -87,6 +86,28 @@ int RunImport(Context& context, const Arguments& arguments) {
                                                " among them: append the others alone"
                                          : "run the same command to go on"));
   return kExitInterrupted;
+}
+
+}  // namespace
+
+int RunImport(Context& context, const Arguments& arguments) {
+  const auto store = StoreFrom(context, arguments);
+  if (!store) return kExitUsage;
+  engine::ImportOptions options;
+  options.files = arguments.positionals();
+  options.store = *store;
+  options.dimensions = static_cast<uint32_t>(arguments.NumberOr("dimensions", 0));
+  options.append = arguments.Has("append");
+  return Import(context, arguments, options);
+}
+
+int RunPut(Context& context, const Arguments& arguments) {
+  const auto store = StoreFrom(context, arguments);
+  if (!store) return kExitUsage;
+  engine::ImportOptions options;
+  options.files = {engine::kStandardInput};
+  options.store = *store;
+  return Import(context, arguments, options);
 }
 
 }  // namespace intact::cli

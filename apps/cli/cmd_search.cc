@@ -28,6 +28,9 @@ std::string FindMistake(const Arguments& arguments) {
   if (arguments.Has("refresh") && arguments.Has("no-refresh")) {
     return "--refresh and --no-refresh exclude each other";
   }
+  if (arguments.Has("refresh") && arguments.Has("at")) {
+    return "--at reads an older version, which --refresh would not change";
+  }
   const auto directory = arguments.Positional(1);
   if (!directory) return "";
   const auto stat = os::StatPath(*directory, true);
@@ -64,7 +67,8 @@ int EnsureIndex(Context& context, const Arguments& arguments, const engine::Plac
   if (place.exists && !arguments.Has("refresh")) return kExitOk;
   if (!place.exists) {
     const std::string directory = arguments.Positional(1).value_or(".");
-    if (arguments.Has("no-refresh")) return ReportNoIndex(context, directory);
+    if (arguments.Has("no-refresh") || arguments.Has("at"))
+      return ReportNoIndex(context, directory);
     if (context.is_interactive && !arguments.Has("yes") && !arguments.Has("refresh") &&
         !Confirm(context, "No index for " + place.root + " yet. Index it now?")) {
       return ReportNoIndex(context, directory);
@@ -144,8 +148,9 @@ int RunSearch(Context& context, const Arguments& arguments) {
     return exit_code;
   }
   place->exists = true;
+  place->version = arguments.Text("at").value_or("");
   const auto searcher = engine::Searcher::Open(*place);
-  if (searcher.code() == base::Code::kNotFound) {
+  if (searcher.code() == base::Code::kNotFound && !arguments.Has("at")) {
     return ReportNoIndex(context, arguments.Positional(1).value_or("."));
   }
   if (!searcher.ok()) return ReportFailure(context, searcher.status(), kExitFailed);

@@ -45,11 +45,13 @@ void PrintStats(Output& out, const engine::StatsReport& report) {
             FormatCount(report.rows) + " of " + FormatCount(report.dimensions, "dimension") + ", " +
                 report.element);
   if (report.rows_superseded > 0) {
-    PrintLine(out, "replaced", FormatCount(report.rows_superseded, "older row") + ", still stored");
+    PrintLine(
+        out, "replaced",
+        FormatCount(report.rows_superseded, "older row") + ", still stored: intact gc frees them");
   }
   PrintLine(out, "version",
             FormatCount(report.version) + " in " + FormatCount(report.segments, "segment") + "; " +
-                FormatCount(report.versions, "version") + " on disk");
+                FormatCount(report.versions, "version") + " kept");
   PrintBytes(out, "raw float32", report.raw_bytes, report.raw_bytes);
   PrintBytes(out, "stored", report.stored_bytes, report.raw_bytes);
   for (const auto& [name, bytes] : report.parts) {
@@ -82,17 +84,13 @@ std::string StatsAsJson(const engine::StatsReport& report) {
 
 int RunStats(Context& context, const Arguments& arguments) {
   const std::string directory = arguments.Positional(0).value_or(".");
-  const auto place = LocatePlace(arguments, directory, true);
-  if (!place.ok()) return ReportFailure(context, place.status());
-  if (!place->exists && arguments.Has("store")) {
-    PrintError(context, "there is no index or collection at " + PathForPeople(place->store));
-    PrintNote(context, "Make one: intact index, or intact import FILE --store PATH");
-    return kExitNoIndex;
-  }
-  if (!place->exists) return ReportNoIndex(context, directory);
-  const auto report = engine::ReadStats(place->store);
+  int exit_code = kExitOk;
+  const auto place = FindStore(context, arguments, directory, exit_code);
+  if (!place) return exit_code;
+  const auto report = engine::ReadStats(place->store, VersionFrom(arguments));
   if (!report.ok()) {
-    return ReportCollectionFailure(context, report.status(), place->store, kExitNoIndex);
+    return ReportCollectionFailure(context, report.status(), place->store,
+                                   arguments.Has("at") ? kExitUsage : kExitNoIndex);
   }
   if (arguments.Has("json")) {
     context.out.Write(StatsAsJson(*report));

@@ -98,8 +98,9 @@ std::string StatusAsJson(const engine::StatusReport& report) {
 
 int RunStatus(Context& context, const Arguments& arguments) {
   const std::string directory = arguments.Positional(0).value_or(".");
-  const auto place = LocatePlace(arguments, directory, true);
+  auto place = LocatePlace(arguments, directory, true);
   if (!place.ok()) return ReportFailure(context, place.status());
+  place->version = arguments.Text("at").value_or("");
   if (!place->exists) return ReportNoIndex(context, directory);
   const auto report = engine::ReadStatus(*place);
   if (!report.ok()) return ReportFailure(context, report.status(), kExitFailed);

@@ -7,10 +7,11 @@
 namespace intact::cli {
 namespace {
 
-std::string VerificationAsJson(const engine::Place& place, const engine::VerifyReport& report) {
+std::string VerificationAsJson(const engine::Place& place, const engine::VerifyReport& report,
+                               bool is_fast) {
   JsonWriter json;
   json.PathField("root", place.root).PathField("store", place.store);
-  json.Field("is_intact", report.problems.empty());
+  json.Field("is_intact", report.problems.empty()).Field("is_fast", is_fast);
   json.Field("files", report.files).Field("sections", report.sections);
   json.Field("vectors", report.rows).Field("bytes", report.bytes);
   json.Field("seconds", report.seconds);
@@ -43,21 +44,28 @@ int RunVerify(Context& context, const Arguments& arguments) {
 
   const bool is_silent = arguments.Has("quiet") || arguments.Has("json");
   Progress progress(context.err, context.clock, ChooseProgressStyle(context.err, is_silent));
-  const auto report = engine::VerifyIndex(*place, [&](uint64_t rows) {
-    progress.Update({.verb = "verifying", .noun = "vector", .items_done = rows});
-  });
+  const auto show = [&](uint64_t done, uint64_t total) {
+    progress.Update({.verb = "verifying",
+                     .noun = "byte",
+                     .items_done = done,
+                     .items_total = total,
+                     .bytes_done = done,
+                     .bytes_total = total});
+  };
+  const auto report = engine::VerifyIndex(*place, show, arguments.Has("fast"));
   progress.Clear();
   if (!report.ok()) return ReportFailure(context, report.status(), kExitFailed);
   if (arguments.Has("json")) {
-    context.out.Write(VerificationAsJson(*place, *report));
+    context.out.Write(VerificationAsJson(*place, *report, arguments.Has("fast")));
   } else if (!arguments.Has("quiet") || !report->problems.empty()) {
     PrintVerification(context.out, *place, *report);
   }
   if (report->problems.empty()) return kExitOk;
+  PrintNote(context, "What it means, and repairing it: intact doctor --store " +
+                         PathForPeople(place->store));
   PrintNote(context, report->is_collection
-                         ? "To repair it, remove the store and import its files again."
-                         : "To repair it, make the index anew: remove the store, then run intact "
-                           "index.");
+                         ? "To begin again, remove the store and import its files again."
+                         : "To begin again, remove the store, then run intact index.");
   return kExitFailed;
 }
 

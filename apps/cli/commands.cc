@@ -1,59 +1,15 @@
 #include "apps/cli/commands.h"
 
+#include "apps/cli/command_flags.h"
+#include "apps/cli/upkeep_commands.h"
+#include "apps/cli/version_commands.h"
+
 namespace intact::cli {
 namespace {
 
-constexpr uint64_t kSecondsPerDay = 86400;
-
-constexpr std::string_view kColorChoices[] = {"auto", "always", "never"};
 constexpr std::string_view kModeChoices[] = {"hybrid", "vector", "text"};
-constexpr std::string_view kMetricChoices[] = {"cosine", "dot", "euclidean"};
 constexpr std::string_view kFormatChoices[] = {"npy", "f32", "jsonl", "arrow"};
 constexpr std::string_view kShellChoices[] = {"bash", "zsh", "fish"};
-
-// Flags of several commands.
-constexpr Flag kHelp{.name = "help", .letter = 'h', .help = "show this help"};
-constexpr Flag kColor{.name = "color",
-                      .kind = FlagKind::kChoice,
-                      .help = "colours: auto (on a terminal), always, never",
-                      .choices = kColorChoices};
-constexpr Flag kJson{.name = "json", .help = "print one JSON object; no progress"};
-constexpr Flag kStore{.name = "store",
-                      .kind = FlagKind::kFolder,
-                      .value = "PATH",
-                      .help = "keep the index in this folder"};
-constexpr Flag kLocal{.name = "local", .help = "keep the index in DIR/.intact"};
-constexpr Flag kQuiet{.name = "quiet", .letter = 'q', .help = "print problems only"};
-constexpr Flag kYes{.name = "yes", .letter = 'y', .help = "do not ask"};
-constexpr Flag kHidden{.name = "hidden",
-                       .help = "take in files and folders whose name starts with a dot"};
-constexpr Flag kNoIgnore{.name = "no-ignore", .help = "do not heed .gitignore and .intactignore"};
-constexpr Flag kDefaultScope{
-    .name = "default-scope",
-    .help = "forget the --hidden, --no-ignore and --max-file-size of earlier runs"};
-constexpr Flag kMaxFileSize{
-    .name = "max-file-size",
-    .kind = FlagKind::kSize,
-    .value = "BYTES",
-    .help = "leave out larger files; K, M and G are understood (default 2M)",
-    .least = 1,
-    .most = uint64_t{1} << 30};
-constexpr Flag kWait{
-    .name = "wait",
-    .kind = FlagKind::kOptionalNumber,
-    .value = "SECONDS",
-    .help = "wait while another process writes to the index (a day when no number is given)",
-    .most = kSecondsPerDay};
-
-constexpr Flag kDimensions{.name = "dimensions",
-                           .letter = 'd',
-                           .kind = FlagKind::kNumber,
-                           .value = "D",
-                           .help = "values per row; needed for .f32 files whose name does not say",
-                           .least = 1,
-                           .most = 65536};
-
-constexpr Positional kDirectory{.name = "DIR", .kind = PositionalKind::kFolder};
 
 // index
 constexpr Example kIndexExamples[] = {
@@ -118,6 +74,7 @@ constexpr Flag kSearchFlags[] = {
      .help = "lines of text to show for each result (default 6; 0 for none)",
      .most = 100000},
     {.name = "explain-score", .help = "show what each score is made of"},
+    kAt,
     {.name = "refresh", .help = "bring the index up to date first"},
     {.name = "no-refresh", .help = "never write: fail when there is no index"},
     {.name = "yes", .letter = 'y', .help = "index without asking when there is no index yet"},
@@ -134,7 +91,7 @@ constexpr Example kStatusExamples[] = {
     {"intact status", "what the index of this folder holds"},
     {"intact status --json | jq .stored_bytes", "one figure, for scripts"},
 };
-constexpr Flag kStatusFlags[] = {kStore, kLocal, kJson, kColor, kHelp};
+constexpr Flag kStatusFlags[] = {kAt, kStore, kLocal, kJson, kColor, kHelp};
 constexpr Example kExplainExamples[] = {
     {"intact explain src/main.cc", "its chunks, and whether they are indexed"},
     {"intact explain build/config.h", "which rule leaves it out"},
@@ -144,14 +101,23 @@ constexpr Positional kExplainPositionals[] = {
 constexpr Flag kExplainFlags[] = {kHidden, kNoIgnore, kMaxFileSize, kDefaultScope, kStore,
                                   kLocal,  kJson,     kColor,       kHelp};
 constexpr Example kVerifyExamples[] = {
-    {"intact verify && echo intact", "check every bit of the index of this folder"}};
-constexpr Flag kVerifyFlags[] = {kStore, kLocal, kQuiet, kJson, kColor, kHelp};
+    {"intact verify && echo intact", "check every bit of the index of this folder"},
+    {"intact verify --fast --store ./vectors", "checksums only, at the speed of the disk"}};
+constexpr Flag kVerifyFlags[] = {
+    {.name = "fast", .help = "compare all checksums, decode no vector: as fast as the disk reads"},
+    kStore,
+    kLocal,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
 constexpr Example kGcExamples[] = {
     {"intact gc --dry-run", "how much would be freed"},
     {"intact gc --yes", "free it without a question"},
 };
 constexpr Flag kGcFlags[] = {
     {.name = "dry-run", .letter = 'n', .help = "say what would be removed; write nothing"},
+    {.name = "keep-versions", .help = "do not drop older versions"},
     kYes,
     kWait,
     kStore,
@@ -163,10 +129,6 @@ constexpr Flag kGcFlags[] = {
 constexpr Positional kDirectoryPositionals[] = {kDirectory};
 
 // import, export, stats
-constexpr Flag kCollection{.name = "store",
-                           .kind = FlagKind::kFolder,
-                           .value = "PATH",
-                           .help = "the folder that holds the collection"};
 constexpr Example kImportExamples[] = {
     {"intact import vectors.npy --store ./vectors", "make a collection of the rows of a file"},
     {"intact import part-*.jsonl --store ./vectors --model acme/embed-2",
@@ -205,6 +167,7 @@ constexpr Flag kExportFlags[] = {
      .choices = kFormatChoices},
     {.name = "force", .letter = 'f', .help = "replace OUT when it exists"},
     {.name = "vectors-only", .help = "leave out ids and metadata"},
+    kAt,
     kCollection,
     kQuiet,
     kJson,
@@ -214,7 +177,7 @@ constexpr Example kStatsExamples[] = {
     {"intact stats --store ./vectors", "what a collection takes on disk, part by part"},
     {"intact stats --json | jq .stored_percent", "one figure of this folder's index"},
 };
-constexpr Flag kStatsFlags[] = {kStore, kLocal, kJson, kColor, kHelp};
+constexpr Flag kStatsFlags[] = {kAt, kStore, kLocal, kJson, kColor, kHelp};
 
 // codec bench, codec explain
 constexpr Flag kRows{
@@ -317,13 +280,16 @@ constexpr std::string_view kExplainDescription =
 constexpr std::string_view kVerifyDescription =
     "Reads the whole index of DIR (the current folder by default): compares every checksum, "
     "decodes every vector "
-    "and compares it with its stored digest. Changes nothing. Exit status 4 when anything is "
-    "wrong.";
+    "and compares it with its stored digest. With --fast vectors are not decoded: their bytes are "
+    "still covered by checksums. Changes nothing. Exit status 4 when anything is wrong; intact "
+    "doctor then says what it means.";
 
 constexpr std::string_view kGcDescription =
     "Rewrites the index of DIR (the current folder by default) without the vectors that no file "
-    "uses any more. "
-    "Until then they are kept, so that text that comes back costs nothing.";
+    "uses any more, or the collection at --store without rows that were replaced or deleted. Until "
+    "then they are kept, so that text that comes back costs nothing.\n\n"
+    "Older versions are dropped, but for those with a tag, unless --keep-versions is given: a "
+    "version that stays keeps all that it needs.";
 
 constexpr std::string_view kImportDescription =
     "Takes the vectors of FILEs (.npy, .f32, .jsonl, Arrow IPC) into the collection at --store, "
@@ -341,7 +307,7 @@ constexpr std::string_view kImportDescription =
     "after a crash, the same command goes on from there; not so with --append, which cannot tell "
     "rows that are in from new ones. A FILE that another program cuts while it is read ends the "
     "import; what was committed stays. Replaced records stay in the store, unseen, and are counted "
-    "by stats.";
+    "by stats, until intact gc. FILE may be -: JSON lines from the standard input.";
 
 constexpr std::string_view kExportDescription =
     "Writes all records of the collection at --store to OUT, in the order in which their ids first "
@@ -449,6 +415,20 @@ constexpr Command kCommands[] = {
      .positionals = kDirectoryPositionals,
      .flags = kStatsFlags,
      .run = RunStats},
+    kGetCommand,
+    kPutCommand,
+    kDeleteCommand,
+    kVersionsCommand,
+    kDiffCommand,
+    kTagCommand,
+    kUntagCommand,
+    kRollBackCommand,
+    kRetainCommand,
+    kDoctorCommand,
+    kSalvageCommand,
+    kBackupCommand,
+    kDumpCommand,
+    kMigrateCommand,
     {.name = "codec bench",
      .summary = "measure how small and fast vectors are kept, bit for bit",
      .description = kCodecBenchDescription,

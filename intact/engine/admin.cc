@@ -217,16 +217,25 @@ void VerifyContent(const std::string& store, bool is_whole, VerifyReport& report
 
 }  // namespace
 
-base::Result<VerifyReport> VerifyIndex(const Place& place,
-                                       const std::function<void(uint64_t rows)>& progress) {
+std::vector<FileProblem> CheckContent(const std::string& store) {
+  VerifyReport report;
+  VerifyContent(store, true, report);
+  return std::move(report.problems);
+}
+
+base::Result<VerifyReport> VerifyIndex(const Place& place, const VerifyProgress& progress,
+                                       bool is_fast) {
   if (!place.exists) return NoIndex(place.root);
   const int64_t begin_ns = os::RealClock().monotonic_ns();
-  INTACT_ASSIGN_OR_RETURN(
-      const store::VerifyReport checked,
-      store::Verify(os::RealFileSystem(), place.store, [&](uint64_t done, uint64_t) {
-        if (progress) progress(done);
-        return true;
-      }));
+  const auto depth = is_fast ? store::VerifyDepth::kChecksums : store::VerifyDepth::kDeep;
+  INTACT_ASSIGN_OR_RETURN(const store::VerifyReport checked,
+                          store::Verify(
+                              os::RealFileSystem(), place.store,
+                              [&](uint64_t done, uint64_t total) {
+                                if (progress) progress(done, total);
+                                return true;
+                              },
+                              depth));
   VerifyReport report;
   report.files = checked.files;
   report.sections = checked.sections;
@@ -237,7 +246,7 @@ base::Result<VerifyReport> VerifyIndex(const Place& place,
     if (problem.is_harmless) message += " (harmless: another copy holds the same)";
     report.problems.push_back({problem.path, std::move(message)});
   }
-  VerifyContent(place.store, checked.ok(), report);
+  VerifyContent(place.store, checked.ok() && !is_fast, report);
   report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
   return report;
 }
@@ -283,6 +292,7 @@ base::Status CollectIndexGarbage(const std::string& store, const GcOptions& opti
                           embed::OpenLocalEmbedder());
   store::OpenOptions open;
   open.lock_wait_ms = options.lock_wait_ms;
+  open.journal_size_max = kJournalSizeMax;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> writable,
                           store::Store::OpenWriter(os::RealFileSystem(), store, open));
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,

@@ -80,10 +80,15 @@ struct VerifyReport {
   std::vector<FileProblem> problems;  // Paths of the store's files; empty means intact.
   double seconds = 0;
 };
-// Reads everything; changes nothing. kNotFound when there is no store. Damage is in the report, not
-// in the status.
-base::Result<VerifyReport> VerifyIndex(const Place& place,
-                                       const std::function<void(uint64_t rows)>& progress = {});
+// Called with the bytes done and in all.
+using VerifyProgress = std::function<void(uint64_t done, uint64_t total)>;
+// Reads everything; changes nothing. With `is_fast` checksums are compared, and no vector is
+// decoded. kNotFound when there is no store. Damage is in the report, not in the status.
+base::Result<VerifyReport> VerifyIndex(const Place& place, const VerifyProgress& progress = {},
+                                       bool is_fast = false);
+
+// What of the documents or records of a store that is whole contradicts itself.
+std::vector<FileProblem> CheckContent(const std::string& store);
 
 struct GcOptions {
   bool is_dry_run = false;

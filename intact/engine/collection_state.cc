@@ -8,6 +8,7 @@ constexpr uint64_t kFormat = 1;
 constexpr uint64_t kFlagIds = 1;
 constexpr uint64_t kFlagMetadata = 2;
 constexpr uint64_t kFlagDeleted = 4;
+constexpr uint64_t kKnownFlags = kFlagIds | kFlagMetadata | kFlagDeleted;
 
 base::Status Damaged() {
   return base::Corruption("the collection's state in the manifest is damaged");
@@ -57,12 +58,12 @@ base::Result<CollectionState> CollectionState::Parse(base::ByteSpan bytes) {
   const uint64_t source = reader.GetVarint();
   const uint64_t flags = reader.GetVarint();
   state.place_count = reader.GetVarint();
-  const bool has_deleted = (flags & kFlagDeleted) != 0;
+  const bool has_deleted = flags <= kKnownFlags && (flags & kFlagDeleted) != 0;
   if (has_deleted) state.deleted_count = reader.GetVarint();
   if (!reader.AtEnd()) return Damaged();
   state.element = static_cast<base::ElementType>(element);
   if (element > UINT8_MAX || base::ElementSize(state.element) == 0 || source == 0 ||
-      source > std::size(kKinds) || flags > (kFlagIds | kFlagMetadata | kFlagDeleted)) {
+      source > std::size(kKinds) || flags > kKnownFlags) {
     return base::Unsupported(
         "the collection has an element type, a source or a flag that this version does not know: "
         "upgrade intact");

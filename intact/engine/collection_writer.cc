@@ -94,6 +94,7 @@ base::Result<std::unique_ptr<CollectionWriter>> CollectionWriter::Open(os::FileS
   store::OpenOptions options;
   options.create = true;
   options.lock_wait_ms = lock_wait_ms;
+  options.journal_size_max = kJournalSizeMax;
   options.retention = kRetention;
   options.spec = store::CollectionSpec{.dimensions = shape.dimensions,
                                        .metric = shape.metric.value_or(format::Metric::kCosine),
@@ -137,6 +138,7 @@ base::Result<std::unique_ptr<CollectionWriter>> CollectionWriter::OpenExisting(
   INTACT_ASSIGN_OR_RETURN(auto view, CollectionView::Open(files, path));
   store::OpenOptions options;
   options.lock_wait_ms = lock_wait_ms;
+  options.journal_size_max = kJournalSizeMax;
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<store::Store> store,
                           store::Store::OpenWriter(files, path, options));
   INTACT_ASSIGN_OR_RETURN(view, CollectionView::Load(store->snapshot(), path));

@@ -18,8 +18,10 @@
 #include "intact/engine/admin.h"         // IWYU pragma: export
 #include "intact/engine/index.h"         // IWYU pragma: export
 #include "intact/engine/place.h"         // IWYU pragma: export
+#include "intact/engine/salvage.h"       // IWYU pragma: export
 #include "intact/engine/search.h"        // IWYU pragma: export
 #include "intact/engine/stats.h"         // IWYU pragma: export
 #include "intact/engine/transfer.h"      // IWYU pragma: export
+#include "intact/engine/upkeep.h"        // IWYU pragma: export
 #include "intact/engine/version_diff.h"  // IWYU pragma: export
 #include "intact/engine/versions.h"      // IWYU pragma: export

@@ -218,6 +218,7 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
   open.spec =
       store::CollectionSpec{.dimensions = embedder->dimensions(), .model = embedder->identity()};
   open.retention = kRetention;
+  open.journal_size_max = kJournalSizeMax;
   open.lock_wait_ms = options.lock_wait_ms;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
                           store::Store::OpenWriter(os::RealFileSystem(), place.store, open));

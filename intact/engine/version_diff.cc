@@ -174,7 +174,7 @@ class CollectionDiff {
       if (report.entries.size() >= entries_max) continue;
       INTACT_ASSIGN_OR_RETURN(const Record record, is_removed ? old_reader.Read(change.old_row)
                                                               : new_reader.Read(change.new_row));
-      entry.name = IdOf(record);
+      entry.name = record.has_id ? std::string(record.id) : std::to_string(record.place);
       report.entries.push_back(std::move(entry));
     }
     std::sort(report.entries.begin(), report.entries.end(),

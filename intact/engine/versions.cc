@@ -45,6 +45,7 @@ base::Result<VersionChange> Change(
     const std::function<base::Result<uint64_t>(store::Store&)>& change) {
   store::OpenOptions options;
   options.lock_wait_ms = lock_wait_ms;
+  options.journal_size_max = kJournalSizeMax;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> writer,
                           store::Store::OpenWriter(os::RealFileSystem(), store, options));
   const auto before = writer->snapshot();

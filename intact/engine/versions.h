@@ -16,7 +16,11 @@ namespace intact::engine {
 
 // What stores that the engine makes keep from the beginning: one run, of index or import, is one
 // version.
-inline constexpr format::Retention kRetention{.keep_last = 8};
+using RetentionRule = format::Retention;
+inline constexpr RetentionRule kRetention{.keep_last = 8};
+// How large the journals of stores that the engine writes may get, each of their two halves: a
+// small collection must not take many times what it holds.
+inline constexpr uint64_t kJournalSizeMax = uint64_t{1} << 20;
 
 enum class StoreKind : unsigned char { kEmpty, kIndex, kCollection, kVectors };
 // "empty", "index", "collection", "vectors".

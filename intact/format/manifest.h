@@ -93,8 +93,8 @@ struct Manifest {
   uint64_t parent = 0;   // Its own number for version 0.
   int64_t wall_ns = 0;
   CollectionSpec spec;
-  uint64_t next_row = 0;      // No row id >= this was ever given out.
-  uint64_t next_segment = 1;  // The same for segment ids.
+  uint64_t next_row = 0;      // The next row gets it or a higher one.
+  uint64_t next_segment = 1;  // No segment id >= this was ever given out.
   uint64_t key_count = 0;     // Distinct keys that Find finds, or kUnknownCount.
   Retention retention;
   std::vector<SegmentEntry> segments;  // Ascending by first_row, not overlapping.

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::copy(page.begin(), page.end(), file.begin() + copy * format::kPageSize);
   }
   const auto super = format::DecodeSuperFile(file, "SUPER");
-  if (super.ok() && super->active.minor == 0) {
+  if (super.ok() && super->active.minor <= format::kFormatMinor) {
     const auto again =
         format::DecodeSuperblock(format::EncodeSuperblock(super->active, 0), 0, "SUPER");
     INTACT_CHECK(again.ok() && *again == super->active);

@@ -120,4 +120,9 @@ base::Result<FileStat> StatPath(const std::string& path, bool follow_links) {
   return ToFileStat(info);
 }
 
+base::Status RemoveFolder(const std::string& path) {
+  if (rmdir(path.c_str()) != 0) return ErrnoStatus(errno, "remove folder", path);
+  return base::Ok();
+}
+
 }  // namespace intact::os

@@ -67,4 +67,7 @@ class Folder {
 // kNotFound when there is nothing. `follow_links` looks at a link's target.
 base::Result<FileStat> StatPath(const std::string& path, bool follow_links = false);
 
+// Removes an empty folder.
+base::Status RemoveFolder(const std::string& path);
+
 }  // namespace intact::os

@@ -33,7 +33,7 @@ std::optional<std::string> HistoryDifference(const Script& script, os::FileSyste
     const auto older = entry.version % 4 == 0
                            ? Store::OpenVersion(files, folder, "v" + std::to_string(entry.version))
                            : LoadSnapshot(files, folder, newest.uuid(), entry, maps);
-    if (!older.ok()) return "history: " + older.status().ToString();
+    if (!older.ok()) return "history: " + kErrorMark + older.status().ToString();
     if ((*older)->version() != entry.version) return "history: another version";
     if (auto difference = script.Difference(**older)) return "history: " + *difference;
   }
@@ -163,12 +163,15 @@ ActScript::Model ActScript::After(const Model& before) {
   std::vector<uint64_t> candidates = before.history;
   candidates.push_back(before.version);
   next.history.clear();
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const bool is_dropped = act == Act::kDropHistory ||
-                            (act == Act::kDropParent && candidates[i] == before.version) ||
-                            candidates.size() - i >= next.keep_last;
-    if (!is_dropped || tagged.contains(candidates[i])) next.history.push_back(candidates[i]);
+  uint64_t rank = 1;  // Of the newest that is kept: the new version itself.
+  for (size_t i = candidates.size(); i-- > 0;) {
+    const bool is_tagged = tagged.contains(candidates[i]);
+    const bool is_dropped =
+        act == Act::kDropHistory || (act == Act::kDropParent && candidates[i] == before.version);
+    if (is_dropped && !is_tagged) continue;
+    if (++rank <= next.keep_last || is_tagged) next.history.push_back(candidates[i]);
   }
+  std::reverse(next.history.begin(), next.history.end());
   return next;
 }
 
@@ -254,7 +257,10 @@ std::optional<std::string> ActScript::Difference(const Snapshot& snapshot) const
   if (base::AsText(snapshot.engine_state()) != model.state) return where + "engine state";
   std::vector<uint64_t> history;
   for (const format::VersionEntry& entry : snapshot.history()) history.push_back(entry.version);
-  if (history != model.history) return where + "another history";
+  if (history != model.history) {
+    return where + "history " + ::testing::PrintToString(history) + " instead of " +
+           ::testing::PrintToString(model.history);
+  }
   std::map<std::string, uint64_t> tags;
   for (const format::Tag& tag : snapshot.tags()) tags[tag.name] = tag.version;
   if (tags != model.tags) return where + "other tags";
@@ -263,9 +269,14 @@ std::optional<std::string> ActScript::Difference(const Snapshot& snapshot) const
   }
   if (!is_of_commit_ && snapshot.key_count() != model.keys.size()) return where + "count of keys";
   if (auto difference = RowDifference(snapshot, model)) return where + *difference;
+  for (const auto& segment : snapshot.segments()) {
+    if (const base::Status codes = segment->CheckCodes(); !codes.ok()) {
+      return where + kErrorMark + codes.ToString();
+    }
+  }
   if (snapshot.segments().empty()) return std::nullopt;
   const auto section = snapshot.segments().back()->Section(kScriptSectionKind);
-  if (!section.ok()) return where + section.status().message();
+  if (!section.ok()) return where + kErrorMark + section.status().ToString();
   const base::Bytes expected = model.section ? ScriptSection(*model.section) : base::Bytes();
   if (base::AsText(*section) != base::AsText(expected)) return where + "section differs";
   return std::nullopt;
@@ -281,12 +292,14 @@ std::optional<std::string> ActScript::RowDifference(const Snapshot& snapshot,
   std::vector<float> vector(kScriptDimensions);
   for (uint64_t key = 0; key <= kKeys; ++key) {
     const auto found = snapshot.Find(kDigests[key]);
-    if (!found.ok()) return found.status().message();
+    if (!found.ok()) return kErrorMark + found.status().ToString();
     const auto expected = model.keys.find(key);
     const std::string name = "key " + std::to_string(key);
     if (found->has_value() != (expected != model.keys.end())) return name + " is there or is not";
     if (!found->has_value()) continue;
-    if (const auto read = snapshot.ReadVector(**found, vector); !read.ok()) return read.message();
+    if (const auto read = snapshot.ReadVector(**found, vector); !read.ok()) {
+      return kErrorMark + read.ToString();
+    }
     if (std::memcmp(vector.data(), vectors_.at(expected->second).data(),
                     sizeof(float) * vector.size()) != 0) {
       return name + " has other bits";

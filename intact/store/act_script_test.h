@@ -15,6 +15,9 @@
 
 namespace intact::store {
 
+// In what Difference says: reading failed, instead of giving something else.
+inline const std::string kErrorMark = "error: ";
+
 class Script {
  public:
   virtual ~Script() = default;

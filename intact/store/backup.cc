@@ -45,7 +45,8 @@ class Copier {
     for (const auto& [id, segment] : segments_) total_ += 2 * segment->file_size();
     INTACT_RETURN_IF_ERROR(CreateFolderDurably(files_, target_));
     // Holds off others that would make a store there.
-    INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock, LockStore(files_, target_, 0));
+    INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock,
+                            LockStore(files_, target_, 0));
     INTACT_RETURN_IF_ERROR(CheckIsFree(files_, target_));
     Status done = CopyAll();
     if (!done.ok()) {
@@ -109,9 +110,8 @@ class Copier {
     format::SegmentEntry entry = segment.entry();
     entry.location = {};
     JournalMaps none(files_, target_);
-    INTACT_ASSIGN_OR_RETURN(const auto copy,
-                            OpenSegment(files_, target_, versions_.back()->uuid(), entry,
-                                        segment.dimensions(), none));
+    INTACT_ASSIGN_OR_RETURN(const auto copy, OpenSegment(files_, target_, versions_.back()->uuid(),
+                                                         entry, segment.dimensions(), none));
     for (const format::SectionEntry& section : copy->header().sections) {
       INTACT_RETURN_IF_ERROR(copy->Check(section.kind, PageUse::kRelease));
     }

@@ -41,15 +41,19 @@ void ExploreFailedSyncs(const Script& script, const char* what, uint64_t tried_m
 }
 
 TEST(Crash, KeepsEveryCommitWithSections) {
-  ExploreScript(CommitScript(2 * kScriptLength), "sections", 1500, 200'000);
+  ExploreScript(CommitScript(2 * kScriptLength), "sections", 3000, 200'000);
 }
 
 TEST(Crash, KeepsEveryWriteByKeyAndTheHistory) {
-  ExploreScript(ActScript(WriteActs()), "writes", 1500, 400'000);
+  ExploreScript(ActScript(WriteActs()), "writes", 600, 250'000);
 }
 
 TEST(Crash, KeepsEveryCommitAndTheHistory) {
-  ExploreScript(ActScript(CommitActs()), "commits", 1500, 400'000);
+  ExploreScript(ActScript(CommitActs()), "commits", 2200, 330'000);
+}
+
+TEST(Crash, KeepsEverySegmentOfOldJournals) {
+  ExploreScript(ActScript(OldJournalActs()), "old journals", 1000, 180'000);
 }
 
 TEST(Crash, KeepsEveryCommitWithSectionsAfterAFailedSyncInTheSameBoot) {

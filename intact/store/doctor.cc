@@ -53,9 +53,12 @@ class Repairer {
       first_free_id_ = std::max(first_free_id_, ParseStoreName(name).second + 1);
     }
     bool is_changed = target != &found_.versions.front();
-    INTACT_ASSIGN_OR_RETURN(const bool has_new_segments, RenewSegments());
+    INTACT_RETURN_IF_ERROR(RenewSegments());
+    INTACT_ASSIGN_OR_RETURN(const bool has_new_segments, UseRenewed(manifest_));
     is_changed |= has_new_segments;
     is_changed |= DropHistory();
+    INTACT_ASSIGN_OR_RETURN(const bool has_new_history, RenewHistory());
+    is_changed |= has_new_history;
     if (!is_changed && found_.needs_anchor) {
       // The manifest's own bytes are named again, unless this format would write others.
       INTACT_ASSIGN_OR_RETURN(const bool is_same, EncodesAlike(target->entry));
@@ -94,36 +97,90 @@ class Repairer {
     return base::Ok();
   }
 
-  // True when segments of the current version were made anew or moved.
-  Result<bool> RenewSegments() {
-    std::map<uint64_t, uint64_t> ids;
+  // Makes segments that can be rebuilt anew, and moves what is whole out of damaged journals.
+  Status RenewSegments() {
     bool is_moved = false;
     for (const ExaminedSegment& examined : found_.segments) {
       if (examined.segment == nullptr) continue;
-      const auto entry =
-          std::find(manifest_.segments.begin(), manifest_.segments.end(), examined.entry);
-      if (entry == manifest_.segments.end()) continue;
+      format::SegmentEntry entry = examined.entry;
       if (examined.health.IsRebuildable()) {
         const SegmentRewrite rewrite{first_free_id_, first_free_id_ + 1, true};
-        INTACT_ASSIGN_OR_RETURN(*entry, RewriteSegment(files_, folder_, manifest_.store,
-                                                       *examined.segment, rewrite));
-        ids[examined.entry.id] = rewrite.id;
+        INTACT_ASSIGN_OR_RETURN(
+            entry, RewriteSegment(files_, folder_, manifest_.store, *examined.segment, rewrite));
         ++first_free_id_;
         Did("made segment " + std::to_string(examined.entry.id) + " again, as " +
             SegmentPath(folder_, rewrite.id) + ", from its keys and vectors");
-      } else if (found_.bad_journals.contains(entry->location.journal) &&
+      } else if (found_.bad_journals.contains(entry.location.journal) &&
                  examined.health.IsWhole()) {
         INTACT_RETURN_IF_ERROR(
-            CopySegment(files_, *examined.segment, SegmentPath(folder_, entry->id)));
-        entry->location = {};
+            CopySegment(files_, *examined.segment, SegmentPath(folder_, entry.id)));
+        entry.location = {};
         is_moved = true;
+      } else {
+        continue;
       }
+      renewed_.emplace_back(examined.entry, entry);
     }
     if (is_moved) Did("moved segments out of a journal that is damaged");
-    if (!ids.empty() && options_.renumber) {
-      INTACT_ASSIGN_OR_RETURN(manifest_.engine_state, options_.renumber(manifest_.engine_state, ids));
+    return base::Ok();
+  }
+
+  // Makes `manifest` name the renewed segments; true when it named one of the old.
+  Result<bool> UseRenewed(format::Manifest& manifest) const {
+    std::map<uint64_t, uint64_t> ids;
+    bool is_changed = false;
+    for (const auto& [old_entry, new_entry] : renewed_) {
+      const auto entry = std::find(manifest.segments.begin(), manifest.segments.end(), old_entry);
+      if (entry == manifest.segments.end()) continue;
+      *entry = new_entry;
+      is_changed = true;
+      if (new_entry.id != old_entry.id) ids[old_entry.id] = new_entry.id;
     }
-    return is_moved || !ids.empty();
+    if (is_changed) manifest.next_segment = std::max(manifest.next_segment, first_free_id_);
+    if (!ids.empty() && options_.renumber) {
+      INTACT_ASSIGN_OR_RETURN(manifest.engine_state, options_.renumber(manifest.engine_state, ids));
+    }
+    return is_changed;
+  }
+
+  // Older versions that named renewed segments get manifests that name the new ones. These lie in
+  // the frames of a journal of their own: files of their names are there already, and needed until
+  // the new history is current. True when there are such.
+  Result<bool> RenewHistory() {
+    const uint64_t number = first_free_id_;
+    std::vector<base::Bytes> frames;
+    uint64_t size = 0;
+    for (format::VersionEntry& entry : manifest_.history) {
+      const auto version = std::find_if(
+          found_.versions.begin(), found_.versions.end(),
+          [&](const ExaminedVersion& other) { return other.entry.version == entry.version; });
+      const bool is_in_bad_journal = found_.bad_journals.contains(entry.location.journal);
+      if (version == found_.versions.end() || !version->manifest) continue;
+      format::Manifest manifest = *version->manifest;
+      INTACT_ASSIGN_OR_RETURN(const bool is_changed, UseRenewed(manifest));
+      if ((!is_changed && !is_in_bad_journal) || manifest.version == 0) continue;
+      FrameBuilder frame(manifest.store, number, size);
+      const int64_t wall_ns = entry.wall_ns;
+      entry = frame.Finish(manifest, manifest.version - 1);
+      entry.wall_ns = wall_ns;
+      frames.emplace_back(frame.bytes().begin(), frame.bytes().end());
+      size += frames.back().size();
+    }
+    if (frames.empty()) return false;
+    if (size > format::kJournalSizeMax) {
+      return base::Full("the manifests of the versions to be repaired take " +
+                        std::to_string(size) + " bytes; drop some first: intact retain");
+    }
+    INTACT_ASSIGN_OR_RETURN(
+        const std::unique_ptr<JournalWriter> journal,
+        JournalWriter::Create(files_, JournalPath(folder_, number), number, size));
+    for (const base::Bytes& frame : frames) {
+      INTACT_RETURN_IF_ERROR(journal->Write(frame));
+      INTACT_RETURN_IF_ERROR(journal->Sync());
+    }
+    ++first_free_id_;
+    Did("made " + CountText(frames.size(), "older version") + " use what was made again");
+    return true;
   }
 
   // True when versions that cannot be opened, or, when losses are accepted, of which something is
@@ -185,6 +242,7 @@ class Repairer {
   const Examination& found_;
   std::vector<std::string>& actions_;
   format::Manifest manifest_;
+  std::vector<std::pair<format::SegmentEntry, format::SegmentEntry>> renewed_;  // Old, new.
   uint64_t first_free_id_ = 0;
 };
 
@@ -223,9 +281,8 @@ bool IsSame(const Finding& a, const Finding& b) {
 DoctorReport Compare(std::vector<Finding> before, DoctorReport after) {
   std::vector<Finding> findings;
   for (Finding& finding : before) {
-    const auto again =
-        std::find_if(after.findings.begin(), after.findings.end(),
-                     [&](const Finding& other) { return IsSame(finding, other); });
+    const auto again = std::find_if(after.findings.begin(), after.findings.end(),
+                                    [&](const Finding& other) { return IsSame(finding, other); });
     if (again != after.findings.end()) continue;
     finding.is_repaired = true;
     findings.push_back(std::move(finding));

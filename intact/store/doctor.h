@@ -23,10 +23,10 @@
 namespace intact::store {
 
 enum class Remedy : unsigned char {
-  kNone,      // Harmless, and goes by itself.
-  kRepair,    // Repairing makes it whole again; nothing is lost.
-  kGiveUp,    // Repairing drops it when losses are accepted; salvage reads the rest before.
-  kSalvage,   // Only salvage helps: a new store of what is left.
+  kNone,     // Harmless, and goes by itself.
+  kRepair,   // Repairing makes it whole again; nothing is lost.
+  kGiveUp,   // Repairing drops it when losses are accepted; salvage reads the rest before.
+  kSalvage,  // Only salvage helps: a new store of what is left.
 };
 
 struct Finding {

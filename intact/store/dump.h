@@ -26,7 +26,7 @@ struct DumpNode {
 };
 
 struct DumpList {
-  std::string name;  // "superblock", "history", "tags", "segments", "journals", "records", ...
+  std::string name;    // "superblock", "history", "tags", "segments", "journals", "records", ...
   uint64_t count = 0;  // All there are.
   std::vector<DumpNode> nodes;
 };

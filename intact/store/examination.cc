@@ -168,14 +168,14 @@ class Examiner {
                                    ? ManifestPath(folder_, entry.version)
                                    : JournalPath(folder_, entry.location.journal);
       const std::string number = std::to_string(entry.version);
-      Finding& finding =
-          Add(path, entry.location.offset, manifest.status().message(),
-              is_newest ? "The list of what belongs to the current version, " + number +
-                              ", cannot be read."
-                        : "The older version " + number +
-                              " can no longer be opened. The current version does not need it; "
-                              "repairing forgets it.",
-              is_newest ? Remedy::kGiveUp : Remedy::kRepair);
+      Finding& finding = Add(
+          path, entry.location.offset, manifest.status().message(),
+          is_newest
+              ? "The list of what belongs to the current version, " + number + ", cannot be read."
+              : "The older version " + number +
+                    " can no longer be opened. The current version does not need it; "
+                    "repairing forgets it.",
+          is_newest ? Remedy::kGiveUp : Remedy::kRepair);
       finding.versions = {entry.version};
     }
     found_.versions.push_back(std::move(version));
@@ -246,10 +246,10 @@ class Examiner {
     meaning += examined.is_needed_now
                    ? " The current version does not open without it."
                    : " The current version does not need it; repairing forgets these versions.";
-    Finding& finding = Add(is_file ? SegmentPath(folder_, entry.id)
-                                   : JournalPath(folder_, entry.location.journal),
-                           entry.location.offset, status.message(), std::move(meaning),
-                           examined.is_needed_now ? Remedy::kGiveUp : Remedy::kRepair);
+    Finding& finding =
+        Add(is_file ? SegmentPath(folder_, entry.id) : JournalPath(folder_, entry.location.journal),
+            entry.location.offset, status.message(), std::move(meaning),
+            examined.is_needed_now ? Remedy::kGiveUp : Remedy::kRepair);
     NameVersions(finding, examined, entry.row_count);
   }
 
@@ -260,31 +260,21 @@ class Examiner {
     const bool is_rebuildable = health.IsRebuildable();
     Remedy remedy = Remedy::kGiveUp;
     std::string meaning;
-    if (is_rebuildable && examined.is_needed_now) {
+    if (is_rebuildable) {
       remedy = Remedy::kRepair;
-      meaning = "Every vector can be read. What is damaged (" + parts +
+      meaning = "Every vector of " + users + " can be read. What is damaged (" + parts +
                 ") can be made again from keys and vectors.";
-    } else if (is_rebuildable) {
-      meaning = "Damaged (" + parts + ") in " + users +
-                " only, older than the current one; every vector can be read.";
     } else {
       meaning = "Damaged in " + users + ": " + parts + ". Of " +
                 std::to_string(examined.entry.row_count) + " rows " +
                 std::to_string(health.unreadable_rows.size()) + " cannot be read.";
-      if (health.HasDamaged(format::kSectionKeys)) meaning += " Whose rows they are is lost.";
+      if (health.HasDamaged(format::kSectionKeys)) meaning += " Some of its keys are damaged too.";
       if (examined.is_needed_now) {
         remedy = Remedy::kSalvage;
       } else {
         meaning += " The current version does not need it.";
       }
-    }
-    if (!is_rebuildable || !examined.is_needed_now || examined.versions.size() > 1) {
-      for (ExaminedVersion& version : found_.versions) {
-        const bool uses = std::binary_search(examined.versions.begin(), examined.versions.end(),
-                                             version.entry.version);
-        const bool is_newest = version.entry.version == found_.versions.front().entry.version;
-        if (uses && !(is_newest && is_rebuildable)) version.is_damaged = true;
-      }
+      MarkVersions(examined, true);
     }
     Finding& finding = Add(examined.segment->path(), health.first_offset, health.first_problem,
                            std::move(meaning), remedy);
@@ -299,8 +289,7 @@ class Examiner {
       const bool is_newest =
           !found_.versions.empty() && found_.versions.front().entry.version == entry->version;
       if (is_newest) continue;
-      const auto snapshot =
-          LoadSnapshot(files_, folder_, found_.inventory.store, *entry, maps_);
+      const auto snapshot = LoadSnapshot(files_, folder_, found_.inventory.store, *entry, maps_);
       if (!snapshot.ok()) continue;
       found_.fallback = ExaminedVersion{*entry, (*snapshot)->manifest(), true, false};
       break;

@@ -20,7 +20,7 @@ struct ExaminedVersion {
   format::VersionEntry entry;
   std::optional<format::Manifest> manifest;  // When it can be read.
   bool opens = false;                        // So can the header of each segment.
-  bool is_damaged = false;  // Something of it is lost, or can be rebuilt for newer ones only.
+  bool is_damaged = false;                   // Something of it is lost.
 };
 
 // A segment that some version needs.

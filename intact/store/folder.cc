@@ -133,6 +133,15 @@ Result<std::shared_ptr<os::Mapping>> JournalMaps::Get(uint64_t number) {
   return map;
 }
 
+std::optional<uint32_t> JournalMaps::HalfOf(const format::Location& location) const {
+  const auto frames = frames_.find(location.journal);
+  if (frames == frames_.end()) return std::nullopt;
+  for (const JournalFrame& frame : frames->second) {
+    if (location.offset - frame.head.offset < frame.head.size) return frame.half;
+  }
+  return std::nullopt;
+}
+
 Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files, const std::string& folder,
                                                    const format::Uuid& store,
                                                    const format::SegmentEntry& entry,
@@ -150,6 +159,10 @@ Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files, const 
   INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<os::Mapping> mapping,
                           maps.Get(entry.location.journal));
   const uint64_t half_size = mapping->bytes().size() / 2;
+  if (const std::optional<uint32_t> half = maps.HalfOf(entry.location)) {
+    return Segment::Open(mapping, *half * half_size + entry.location.offset, path, store, entry,
+                         dimensions);
+  }
   Result<std::shared_ptr<const Segment>> first =
       Segment::Open(mapping, entry.location.offset, path, store, entry, dimensions);
   if (first.ok() && IsWhole(**first)) return first;
@@ -179,16 +192,18 @@ Result<std::shared_ptr<const Snapshot>> LoadSnapshot(os::FileSystem& files,
 }
 
 Result<JournalContent> LoadJournal(const os::Mapping& mapping, const format::Superblock& super,
-                                   const std::string& path) {
+                                   const std::string& path, JournalHalves halves) {
   if (mapping.bytes().size() != 2 * super.journal_size) {
     return base::Corruption(path + ": expected " + std::to_string(2 * super.journal_size) +
                             " bytes, found " + std::to_string(mapping.bytes().size()));
   }
-  Result<JournalContent> content = ReadJournal(mapping.bytes(), super.store, super.journal, path);
+  Result<JournalContent> content =
+      ReadJournal(mapping.bytes(), super.store, super.journal, path, halves);
   // A writer may have appended two frames while the first of them was looked for.
   for (int attempt = 1; content.code() == base::Code::kCorruption && attempt < kReadAttemptsMax;
        ++attempt) {
-    Result<JournalContent> again = ReadJournal(mapping.bytes(), super.store, super.journal, path);
+    Result<JournalContent> again =
+        ReadJournal(mapping.bytes(), super.store, super.journal, path, halves);
     if (again.status().message() == content.status().message()) break;
     content = std::move(again);
   }
@@ -231,9 +246,11 @@ Result<LoadedVersion> LoadNewest(os::FileSystem& files, const std::string& folde
   JournalMaps maps(files, folder);
   if (active.journal != 0) {
     INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<os::Mapping> mapping, maps.Get(active.journal));
-    INTACT_ASSIGN_OR_RETURN(loaded.journal,
-                            LoadJournal(*mapping, active, JournalPath(folder, active.journal)));
+    INTACT_ASSIGN_OR_RETURN(
+        loaded.journal,
+        LoadJournal(*mapping, active, JournalPath(folder, active.journal), JournalHalves::kOne));
     mapping->Release(0, mapping->bytes().size());
+    maps.SetFrames(active.journal, loaded.journal.frames);
   }
   const format::VersionEntry newest = NewestOf(active, loaded.journal);
   attempted = newest.version;
@@ -256,7 +273,10 @@ Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& fold
       Result<LoadedVersion> loaded = LoadNewest(files, folder, *std::move(super), version);
       if (loaded.ok()) return loaded;
       now = loaded.status();
-      if (now.code() != base::Code::kNotFound) return now;
+      // A journal may have gone on, behind the version of the superblock that followed on this one.
+      const bool may_be_race =
+          now.code() == base::Code::kNotFound || now.code() == base::Code::kCorruption;
+      if (!may_be_race) return now;
     } else if (now.code() != base::Code::kCorruption) {
       return now;
     }
@@ -290,6 +310,10 @@ Status ExplainMissingSuper(os::FileSystem& files, const std::string& folder) {
   }
   const auto orphan = std::find_if_not(names->begin(), names->end(), IsBeginningOfStore);
   if (orphan != names->end()) {
+    // A writer may have made it after the caller looked.
+    if (files.OpenForRead(SuperPath(folder)).ok()) {
+      return base::Unavailable("a store was made at " + folder + " just now; open it again");
+    }
     std::string message = folder + ": SUPER is missing, but files of a store are there (";
     message += *orphan + "); nothing was changed";
     return base::Corruption(std::move(message));

@@ -47,15 +47,19 @@ base::Result<format::Manifest> ReadManifest(os::FileSystem& files, const std::st
 class JournalMaps {
  public:
   JournalMaps(os::FileSystem& files, const std::string& folder) : files_(files), folder_(folder) {}
-  void Add(uint64_t number, std::shared_ptr<os::Mapping> mapping) {
-    maps_[number] = std::move(mapping);
-  }
   base::Result<std::shared_ptr<os::Mapping>> Get(uint64_t number);
+  // The frames of a journal that were read: in which half each is whole.
+  void SetFrames(uint64_t number, std::vector<JournalFrame> frames) {
+    frames_[number] = std::move(frames);
+  }
+  // The half in which the frame at this offset is whole; nullopt when its frames were not set.
+  std::optional<uint32_t> HalfOf(const format::Location& location) const;
 
  private:
   os::FileSystem& files_;
   const std::string& folder_;
   std::map<uint64_t, std::shared_ptr<os::Mapping>> maps_;
+  std::map<uint64_t, std::vector<JournalFrame>> frames_;
 };
 
 // Whether all its sections have their checksums. Reads it whole: for what lies, or lay, in a
@@ -90,11 +94,12 @@ format::VersionEntry NewestOf(const format::Superblock& super, const JournalCont
 // Reads the frames of the superblock's journal and checks that those newer than its manifest follow
 // on it without a gap.
 base::Result<JournalContent> LoadJournal(const os::Mapping& mapping,
-                                         const format::Superblock& super, const std::string& path);
+                                         const format::Superblock& super, const std::string& path,
+                                         JournalHalves halves = JournalHalves::kBoth);
 
 // Why a folder without a superblock cannot be opened: kNotFound when it is missing, empty or holds
 // the beginnings of a store only, kInvalidArgument when it holds files that are not a store's,
-// kCorruption when a store has lost its superblock.
+// kCorruption when a store has lost its superblock, kUnavailable when it has one by now.
 base::Status ExplainMissingSuper(os::FileSystem& files, const std::string& folder);
 
 // Creates the folder and those above it, durably.

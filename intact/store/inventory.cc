@@ -90,8 +90,8 @@ class InventoryTaker {
     } else {
       found_.super_status = bytes.status();
     }
-    found_.store = found_.super ? found_.super->active.store
-                                : VoteForStore(files_, folder_, found_.names);
+    found_.store =
+        found_.super ? found_.super->active.store : VoteForStore(files_, folder_, found_.names);
     return base::Ok();
   }
 

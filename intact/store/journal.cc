@@ -29,12 +29,13 @@ Result<format::FrameHead> ReadFrame(base::ByteSpan half, const format::Uuid& sto
   return head;
 }
 
-// Looks in both halves. kNotFound when the frame is whole in neither.
+// kNotFound when the frame is whole in neither half.
 Result<JournalFrame> ReadEither(base::ByteSpan bytes, const format::Uuid& store, uint64_t journal,
-                                uint64_t offset, const std::string& what) {
+                                uint64_t offset, const std::string& what, JournalHalves halves) {
   const uint64_t half_size = bytes.size() / 2;
   std::optional<JournalFrame> frame;
   for (uint32_t half = 0; half < 2; ++half) {
+    if (frame && halves == JournalHalves::kOne) break;
     Result<format::FrameHead> head =
         ReadFrame(bytes.subspan(half * half_size, half_size), store, journal, offset, what);
     if (!head.ok()) {
@@ -54,7 +55,8 @@ Result<JournalFrame> ReadEither(base::ByteSpan bytes, const format::Uuid& store,
 }  // namespace
 
 Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& store,
-                                   uint64_t journal, const std::string& what) {
+                                   uint64_t journal, const std::string& what,
+                                   JournalHalves halves) {
   const uint64_t half_size = bytes.size() / 2;
   if (bytes.empty() || half_size % format::kPageSize != 0 || bytes.size() % 2 != 0 ||
       half_size > format::kJournalSizeMax) {
@@ -64,7 +66,7 @@ Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& sto
   JournalContent content;
   for (;;) {
     if (content.end == half_size) return content;
-    Result<JournalFrame> frame = ReadEither(bytes, store, journal, content.end, what);
+    Result<JournalFrame> frame = ReadEither(bytes, store, journal, content.end, what, halves);
     if (!frame.ok()) {
       if (frame.code() != base::Code::kNotFound) return frame.status();
       break;
@@ -81,7 +83,8 @@ Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& sto
   // A frame is written only after the one before was synced: one that is whole behind one that is
   // not means that what was on the disk is damaged, in both halves.
   for (uint64_t at = content.end + format::kPageSize; at < half_size; at += format::kPageSize) {
-    const Result<JournalFrame> later = ReadEither(bytes, store, journal, at, what);
+    const Result<JournalFrame> later =
+        ReadEither(bytes, store, journal, at, what, JournalHalves::kOne);
     if (later.code() == base::Code::kNotFound) continue;
     return base::Corruption(what + " at offset " + std::to_string(content.end) +
                             ": frames are damaged in both halves, before one at offset " +

@@ -21,7 +21,7 @@ namespace intact::store {
 struct JournalFrame {
   format::FrameHead head;
   uint32_t half = 0;        // A half in which the frame is whole.
-  bool is_mirrored = true;  // It is whole in both.
+  bool is_mirrored = true;  // It is whole in both, or that was not asked.
 };
 
 // What a journal holds.
@@ -30,11 +30,17 @@ struct JournalContent {
   uint64_t end = 0;                  // Where the next frame goes.
 };
 
+enum class JournalHalves : unsigned char {
+  kOne,   // The second half is read where the first is damaged.
+  kBoth,  // To find what is damaged in one of them.
+};
+
 // Reads the frames of `bytes`, the whole file. The newest frame may be there in part, when its
 // commit was cut short: it is left out. kCorruption when frames are missing before one that is
 // there, kUnsupported for a newer format; messages begin with `what`.
 base::Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& store,
-                                         uint64_t journal, const std::string& what);
+                                         uint64_t journal, const std::string& what,
+                                         JournalHalves halves = JournalHalves::kBoth);
 
 // A commit on its way into a frame: images of segments, then the manifest, in memory.
 class FrameBuilder {

@@ -30,8 +30,7 @@ std::optional<base::Bytes> JoinHalves(base::ByteSpan first, base::ByteSpan secon
                 joined.begin() + static_cast<std::ptrdiff_t>(differing[i]));
     }
     std::copy(head_bytes.begin(), head_bytes.end(), joined.begin());
-    const auto manifest =
-        base::ByteSpan(joined).subspan(head.manifest_offset, head.manifest_size);
+    const auto manifest = base::ByteSpan(joined).subspan(head.manifest_offset, head.manifest_size);
     if (IsFrameWhole(joined, head) && base::DigestOf(manifest) == head.manifest_digest) {
       return joined;
     }
@@ -48,7 +47,8 @@ class Examiner {
   JournalHealth Run() {
     if (!HasTwoHalves()) {
       health_.is_shape_sound = false;
-      Add(0, path_ + ": " + std::to_string(bytes_.size()) + " bytes are not two halves of a journal",
+      Add(0,
+          path_ + ": " + std::to_string(bytes_.size()) + " bytes are not two halves of a journal",
           "The journal's file was cut or extended. What is still whole in it can be moved to files "
           "of its own.",
           Remedy::kRepair);
@@ -131,10 +131,11 @@ class Examiner {
       if (at == tail.end()) continue;
       const auto offset = static_cast<uint64_t>(&*at - bytes_.data());
       // Up to the last byte that is not zero: journals are mostly zeros.
-      const auto last = std::find_if(tail.rbegin(), tail.rend(),
-                                     [](std::byte b) { return b != std::byte{0}; });
+      const auto last =
+          std::find_if(tail.rbegin(), tail.rend(), [](std::byte b) { return b != std::byte{0}; });
       const auto size = static_cast<size_t>(&*last - bytes_.data()) + 1 - offset;
-      Add(offset, path_ + " at offset " + std::to_string(offset) + ": not zero behind the last frame",
+      Add(offset,
+          path_ + " at offset " + std::to_string(offset) + ": not zero behind the last frame",
           "Left by a commit that was cut short, or damage where nothing is written yet. It does no "
           "harm; the next commit overwrites it.",
           Remedy::kNone);

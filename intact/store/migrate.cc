@@ -31,8 +31,7 @@ class Migrator {
   Result<MigrateReport> Run() {
     INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock, Lock());
     INTACT_ASSIGN_OR_RETURN(const LoadedVersion loaded, LoadVersion(files_, folder_));
-    INTACT_RETURN_IF_ERROR(
-        format::CheckWritable(loaded.super.active.flags, SuperPath(folder_)));
+    INTACT_RETURN_IF_ERROR(format::CheckWritable(loaded.super.active.flags, SuperPath(folder_)));
     const Snapshot& old = *loaded.snapshot;
     uint16_t minor = std::min(loaded.super.active.minor, format::kFormatMinor);
     for (const auto& segment : old.segments()) minor = std::min(minor, MinorOf(*segment));
@@ -78,7 +77,9 @@ class Migrator {
       Result<format::SegmentEntry> entry =
           RewriteSegment(files_, folder_, old.uuid(), segment, rewrite);
       if (!entry.ok()) {
-        SweepUnused(files_, folder_);
+        for (uint64_t id = old.manifest().next_segment; id <= rewrite.id; ++id) {
+          static_cast<void>(RemoveIfThere(files_, SegmentPath(folder_, id)).ok());
+        }
         return entry.status().Annotate("nothing was changed");
       }
       manifest.segments[i] = *entry;
@@ -108,8 +109,7 @@ class Migrator {
     INTACT_RETURN_IF_ERROR(ReplaceSuper(files_, folder_, super));
     SweepUnused(files_, folder_);
     return cause.Annotate("what was written does not verify; version " +
-                          std::to_string(loaded.snapshot->version()) +
-                          " is current, as before");
+                          std::to_string(loaded.snapshot->version()) + " is current, as before");
   }
 
   Status DropOld(uint64_t old_version) {
@@ -120,9 +120,8 @@ class Migrator {
                          [&](const format::Tag& tag) { return tag.version == version; });
     };
     if (is_tagged(old_version)) return base::Ok();
-    std::erase_if(manifest.history, [&](const format::VersionEntry& entry) {
-      return entry.version == old_version;
-    });
+    std::erase_if(manifest.history,
+                  [&](const format::VersionEntry& entry) { return entry.version == old_version; });
     manifest.parent = manifest.version++;
     INTACT_RETURN_IF_ERROR(WriteVersion(files_, folder_, manifest, loaded.super.active, true));
     report_.version = manifest.version;

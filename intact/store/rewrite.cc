@@ -43,8 +43,7 @@ Result<std::unique_ptr<os::Mapping>> SpillVectors(os::FileSystem& files, const S
     const uint32_t count = std::min(step, segment.row_count() - begin);
     vectors.resize(count * d);
     for (uint32_t i = 0; i < count; ++i) {
-      INTACT_RETURN_IF_ERROR(
-          segment.ReadVector(begin + i, std::span(vectors).subspan(i * d, d)));
+      INTACT_RETURN_IF_ERROR(segment.ReadVector(begin + i, std::span(vectors).subspan(i * d, d)));
     }
     INTACT_RETURN_IF_ERROR(file->WriteAt(offset, std::as_bytes(std::span(vectors))));
     offset += vectors.size() * sizeof(float);

@@ -142,9 +142,9 @@ class Salvager {
     // A newer segment that took over rows replaces those they came from.
     std::erase_if(entries, [&](const format::SegmentEntry& entry) {
       return std::any_of(newer.begin(), newer.end(), [&](const format::SegmentEntry& other) {
-        const bool holds_all = other.first_row <= entry.first_row &&
-                               entry.first_row + entry.row_count <=
-                                   other.first_row + other.row_count;
+        const bool holds_all =
+            other.first_row <= entry.first_row &&
+            entry.first_row + entry.row_count <= other.first_row + other.row_count;
         return entry.row_count > 0 && holds_all;
       });
     });
@@ -205,9 +205,9 @@ class Salvager {
     if (header->store != inventory_.store) return 0;
     if (dimensions_ == 0) dimensions_ = header->dimensions;
     if (header->dimensions != dimensions_) return 0;
-    found.try_emplace(header->id, format::SegmentEntry{header->id, file_size, header->first_row,
-                                                       header->row_count, base::DigestOf(*page),
-                                                       location});
+    found.try_emplace(header->id,
+                      format::SegmentEntry{header->id, file_size, header->first_row,
+                                           header->row_count, base::DigestOf(*page), location});
     return file_size;
   }
 
@@ -224,8 +224,8 @@ class Salvager {
       }
     };
     const std::string file = SegmentPath(folder_, entry.id);
-    const bool has_file = std::binary_search(inventory_.segment_ids.begin(),
-                                             inventory_.segment_ids.end(), entry.id);
+    const bool has_file =
+        std::binary_search(inventory_.segment_ids.begin(), inventory_.segment_ids.end(), entry.id);
     if (entry.location.journal == 0 || has_file) {
       auto mapping = files_.Map(file);
       if (mapping.ok()) {
@@ -266,7 +266,6 @@ class Salvager {
     return places;
   }
 
-
   Result<std::shared_ptr<const Segment>> OpenAt(std::shared_ptr<os::Mapping> mapping,
                                                 uint64_t offset, const std::string& path,
                                                 const format::SegmentEntry& entry) {
@@ -283,7 +282,8 @@ class Salvager {
     if (!copy.ok()) return copy.status();
     format::SegmentEntry alone = entry;
     alone.location = {};
-    return Segment::Open(*std::move(copy), 0, path, inventory_.store, alone, found_.spec.dimensions);
+    return Segment::Open(*std::move(copy), 0, path, inventory_.store, alone,
+                         found_.spec.dimensions);
   }
 
   Result<std::shared_ptr<os::Mapping>> CopyMended(base::ByteSpan bytes, const HeaderPage& header,
@@ -382,21 +382,33 @@ bool SalvagedSegment::HasSection(uint32_t kind) const {
                      [&](const auto& copy) { return copy->HasSection(kind); });
 }
 
+std::vector<uint32_t> SalvagedSegment::EngineSections() const {
+  std::vector<uint32_t> kinds;
+  if (copies_.empty()) return kinds;
+  for (const format::SectionEntry& section : copies_.front()->header().sections) {
+    if (section.kind >= format::kEngineSectionFirst) kinds.push_back(section.kind);
+  }
+  return kinds;
+}
+
+std::optional<uint32_t> SalvagedSegment::VectorCrc(uint32_t index) const {
+  for (const auto& copy : copies_) {
+    if (copy->Check(format::kSectionRowTable).ok()) return copy->vector_crc(index);
+  }
+  return std::nullopt;
+}
+
 Status SalvagedStore::ReadRow(const SalvagedSegment& segment, uint32_t index,
-                              std::span<float> target, std::optional<base::Digest>& key) const {
-  key.reset();
-  if (const auto found = segment.Key(index); found.ok()) key = *found;
+                              std::span<float> target) const {
   Status status = segment.ReadVector(index, target);
-  if (status.ok() && key) return status;
+  if (status.ok()) return status;
+  const auto crc = segment.VectorCrc(index);
+  if (!crc) return status;
   const RowId row = segment.first_row() + index;
   for (const SalvagedSegment& other : older) {
     if (row < other.first_row() || row - other.first_row() >= other.row_count()) continue;
     const auto local = static_cast<uint32_t>(row - other.first_row());
-    const auto other_key = other.Key(local);
-    if (key && (!other_key.ok() || *other_key != *key)) continue;
-    if (!status.ok()) status = other.ReadVector(local, target);
-    if (!key && other_key.ok()) key = *other_key;
-    if (status.ok() && key) break;
+    if (other.VectorCrc(local) == crc && other.ReadVector(local, target).ok()) return base::Ok();
   }
   return status;
 }

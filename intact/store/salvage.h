@@ -37,11 +37,15 @@ class SalvagedSegment {
   // Of local row `index`. kCorruption, saying why, when no copy has it whole.
   base::Result<base::Digest> Key(uint32_t index) const;
   base::Status ReadVector(uint32_t index, std::span<float> target) const;
+  // Of the decoded vector, when the table of checksums is whole in some copy.
+  std::optional<uint32_t> VectorCrc(uint32_t index) const;
   // A section that is whole in some copy; empty when the segment has none of that kind.
   base::Result<base::ByteSpan> Section(uint32_t kind) const;
   // The same, unchecked, of the first copy that has it: for content with checksums of its own.
   base::ByteSpan RawSection(uint32_t kind) const;
   bool HasSection(uint32_t kind) const;
+  // Kinds of engine sections, ascending by place.
+  std::vector<uint32_t> EngineSections() const;
 
  private:
   friend class Salvager;
@@ -62,9 +66,11 @@ struct SalvagedStore {
   // What cannot be known because of the damage, in sentences.
   std::vector<std::string> caveats;
 
-  // Row `index` of `segment`, from wherever it can be read; its key, when that can be.
-  base::Status ReadRow(const SalvagedSegment& segment, uint32_t index, std::span<float> target,
-                       std::optional<base::Digest>& key) const;
+  // The vector of row `index` of `segment`, from wherever it can be read. An older version's row of
+  // the same id counts when its checksum is the one that is expected: after a rollback ids are
+  // given out again.
+  base::Status ReadRow(const SalvagedSegment& segment, uint32_t index,
+                       std::span<float> target) const;
 };
 
 // `scratch` is a folder for copies of files that were cut short; they are unlinked at once.

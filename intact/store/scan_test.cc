@@ -6,6 +6,7 @@
 
 #include "intact/store/handle.h"
 #include "intact/store/history_test.h"
+#include "intact/store/segment_writer.h"
 
 namespace intact::store {
 namespace {
@@ -132,6 +133,73 @@ TEST(CommitDeletes, WantsThemAscendingAndMergesNothingDeletedByAccident) {
   EXPECT_TRUE(merged->segments()[0]->deleted_keys().empty());
   EXPECT_EQ(*merged->Find(keys[0]).value(), 3u);
   EXPECT_EQ(merged->next_row(), 5u);
+}
+
+OpenOptions OneDimension() {
+  OpenOptions options;
+  options.create = true;
+  options.spec.emplace();
+  options.spec->dimensions = 1;
+  options.spec->model = "test/model";
+  return options;
+}
+
+// The key of the delete came first among the keys, and took the vector of another one.
+TEST(Write, KeepsVectorsWithTheirKeysWhenADeletedKeyIsPutAgain) {
+  testing::CrashFileSystem disk;
+  auto store = Store::OpenWriter(disk, "/data/store", OneDimension());
+  ASSERT_TRUE(store.ok());
+  const std::vector<base::Digest> keys = {base::DigestOf("a"), base::DigestOf("b")};
+  const std::vector<base::Digest> deletes = {keys[1]};
+  const std::vector<float> vectors = {1, 2};
+  ASSERT_TRUE((*store)->Write({{keys, vectors}, deletes}).ok());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ((*Get((*store)->snapshot(), keys[i]).value()->Vector())[0], vectors[i]);
+  }
+}
+
+// Cut into several segments, the last of them hid rows of those before it.
+TEST(Write, FindsAKeyThatWasDeletedAndPutAgainWhenItsMergeIsCut) {
+  testing::CrashFileSystem disk;
+  OpenOptions options = OneDimension();
+  options.segment_size_max = RowSizeMax(1) * 4;
+  auto store = Store::OpenWriter(disk, "/data/store", options);
+  ASSERT_TRUE(store.ok());
+  std::vector<base::Digest> keys;
+  std::vector<float> vectors;
+  for (int i = 0; i < 12; ++i) {
+    keys.push_back(base::DigestOf("key " + std::to_string(i)));
+    vectors.push_back(static_cast<float>(i));
+  }
+  std::sort(keys.begin(), keys.end());
+  ASSERT_TRUE((*store)->Commit({.rows = {keys, vectors}}).ok());
+  const size_t old_count = (*store)->snapshot()->segments().size();
+  ASSERT_TRUE((*store)->Commit({.deletes = keys}).ok());
+  ASSERT_TRUE((*store)->Commit({.rows = {keys, vectors}}).ok());
+  std::vector<RowId> rows;
+  for (RowId row = 12; row < 24; ++row) rows.push_back(row);
+  const size_t tail = (*store)->snapshot()->segments().size() - old_count;
+  ASSERT_TRUE((*store)->Commit({.merge_count = tail, .merge_rows = rows}).ok());
+  ASSERT_GT((*store)->snapshot()->segments().size(), old_count + 1);
+  EXPECT_EQ(CountKeys(*(*store)->snapshot()).value(), keys.size());
+  for (const base::Digest& key : keys) {
+    EXPECT_TRUE((*store)->snapshot()->Find(key)->has_value());
+  }
+}
+
+// A run of many commits that drop their parents took the whole history with it.
+TEST(History, IsNotUsedUpByVersionsThatAreDropped) {
+  testing::CrashFileSystem disk;
+  OpenOptions options = OneDimension();
+  options.retention.keep_last = 3;
+  auto store = Store::OpenWriter(disk, "/data/store", options);
+  ASSERT_TRUE(store.ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE((*store)->Commit({}).ok());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE((*store)->Commit({.drops_parent = i > 0}).ok());
+  const auto history = (*store)->snapshot()->history();
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[0].version, 2u);
+  EXPECT_EQ(history[1].version, 3u);
 }
 
 }  // namespace

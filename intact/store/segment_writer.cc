@@ -24,6 +24,9 @@ using base::Status;
 // MiB around the byte it was for, so giving back just the bytes read would leave the surroundings
 // of each file.
 constexpr size_t kReleaseSize = size_t{1} << 20;
+// Codes of new rows are made twice, once for their section and once for the vectors that complete
+// them, when they are more than this.
+constexpr uint64_t kKeptCodesMax = uint64_t{4} << 20;
 static_assert(sizeof(quant::CodeScale) == 3 * sizeof(float), "as docs/format/store.md lays it out");
 constexpr size_t kNoPlace = std::numeric_limits<size_t>::max();
 
@@ -308,25 +311,29 @@ class SegmentWriter {
   Status WriteCodes() {
     const size_t stride = format::CodeStride(plan_.dimensions);
     std::vector<int8_t> code(stride);
-    std::vector<quant::CodeScale> scales;
+    uint64_t new_count = 0;
+    for (const RowRun& run : plan_.runs) new_count += run.source == nullptr ? run.count : 0;
+    const bool is_kept = new_count * stride <= kKeptCodesMax;
     SectionSink sink = Sink(format::kSectionCodes);
     for (const RowRun& run : plan_.runs) {
       if (run.source != nullptr) {
         INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(format::kSectionCodes), stride, sink));
         continue;
       }
-      scales.reserve(run.count);
       for (size_t i = 0; i < run.count; ++i) {
-        scales.push_back(CodeOf(run.vectors.subspan(i * plan_.dimensions, plan_.dimensions), code));
+        const auto vector = run.vectors.subspan(i * plan_.dimensions, plan_.dimensions);
+        new_scales_.push_back(CodeOf(vector, code));
         INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(std::span<const int8_t>(code))));
+        if (is_kept) new_codes_.insert(new_codes_.end(), code.begin(), code.end());
       }
     }
     INTACT_RETURN_IF_ERROR(Close(sink));
-    return WriteScales(scales);
+    return WriteScales();
   }
 
-  Status WriteScales(std::span<const quant::CodeScale> new_scales) {
+  Status WriteScales() {
     SectionSink sink = Sink(format::kSectionCodeScales);
+    std::span<const quant::CodeScale> new_scales = new_scales_;
     for (const RowRun& run : plan_.runs) {
       if (run.source == nullptr) {
         INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(new_scales.first(run.count))));
@@ -353,10 +360,11 @@ class SegmentWriter {
   }
 
   Status EncodeVectors(const RowRun& run, RowId row, codec::VectorEncoder& encoder,
-                       SectionSink& row_table, SectionSink& rest) const {
+                       SectionSink& row_table, SectionSink& rest) {
     const size_t d = plan_.dimensions;
+    const size_t stride = format::CodeStride(plan_.dimensions);
     base::Bytes encoded;
-    std::vector<int8_t> code(d);
+    std::vector<int8_t> made(d);
     std::unordered_map<uint32_t, uint32_t> first_of_crc;  // Of the run's rows.
     for (uint32_t i = 0; i < run.count; ++i, ++row) {
       const auto vector = run.vectors.subspan(i * d, d);
@@ -367,13 +375,18 @@ class SegmentWriter {
         encoded = format::EncodeRepeat(i - first->second);
       } else {
         encoded.clear();
-        // Made again, as they are for the codes section: cheaper than keeping them.
-        const quant::CodeScale scale = CodeOf(vector, code);
-        encoder.EncodeCompletion(vector, code, scale.scale, encoded);
+        std::span<const int8_t> code = made;
+        if (new_codes_.empty()) {
+          CodeOf(vector, made);
+        } else {
+          code = std::span(new_codes_).subspan((encoded_count_ + i) * stride, d);
+        }
+        encoder.EncodeCompletion(vector, code, new_scales_[encoded_count_ + i].scale, encoded);
       }
       INTACT_RETURN_IF_ERROR(
           AppendRow(row_table, rest, encoded, format::RowCrc(plan_.store, row, vector)));
     }
+    encoded_count_ += run.count;
     return base::Ok();
   }
 
@@ -449,6 +462,10 @@ class SegmentWriter {
   os::File& file_;
   const SegmentPlan& plan_;
   format::SegmentHeader header_;
+  // Of the new rows of all runs: scales, and codes unless they are too many to keep.
+  std::vector<quant::CodeScale> new_scales_;
+  std::vector<int8_t> new_codes_;
+  size_t encoded_count_ = 0;  // New rows whose vectors are written.
   bool has_key_index_ = false;
   std::vector<uint64_t> key_hashes_;   // Of the distinct keys, until the filter is built.
   std::vector<uint32_t> page_checks_;  // Of the sections in format::kPageCheckedKinds.

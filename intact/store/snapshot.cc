@@ -13,8 +13,9 @@ using base::Status;
 
 // Large enough to keep the checksum busy, small enough not to be noticed in the resident set.
 constexpr size_t kWindowSize = size_t{1} << 20;
-// Rows that lie at most so many apart are prefetched in one piece.
-constexpr uint32_t kPrefetchGap = 4;
+// Rows with at most so many bytes between them are prefetched in one piece: reading on costs no
+// more than another request.
+constexpr uint64_t kPrefetchGapSize = uint64_t{16} << 10;
 
 // A number of a mapped file, read once: it must not be another one after its bounds were checked.
 template <typename T>
@@ -280,11 +281,13 @@ void Segment::Prefetch(std::span<const uint32_t> rows) const {
     Advise(static_cast<uint64_t>(begin - bytes_.data()), static_cast<uint64_t>(end - begin),
            os::Access::kSoon);
   };
+  const uint64_t row_size = std::max<uint64_t>(code_stride_, rest_.size() / row_count());
+  const uint64_t gap = 1 + kPrefetchGapSize / row_size;
   for (size_t i = 0; i < rows.size();) {
     const uint32_t first = rows[i];
     uint32_t last = first;
     // Neighbours are asked for together.
-    while (++i < rows.size() && rows[i] - last <= kPrefetchGap) last = rows[i];
+    while (++i < rows.size() && rows[i] - last <= gap) last = rows[i];
     const auto encoded_first = EncodedVector(first);
     const auto encoded_last = EncodedVector(last);
     if (!encoded_first.ok() || !encoded_last.ok()) continue;  // Who reads them is told.

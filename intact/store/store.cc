@@ -73,7 +73,11 @@ Result<std::unique_ptr<os::FileLock>> LockAndCreate(os::FileSystem& files,
   INTACT_ASSIGN_OR_RETURN(bool is_there, HasSuper(files, folder));
   if (!is_there) {
     const Status reason = ExplainMissingSuper(files, folder);
-    if (!options.create || reason.code() != Code::kNotFound) return reason;
+    // Another process has made it meanwhile.
+    is_there = reason.code() == Code::kUnavailable;
+    if (!is_there && (!options.create || reason.code() != Code::kNotFound)) return reason;
+  }
+  if (!is_there) {
     if (!options.spec) return base::InvalidArgument("making a store needs the collection's spec");
     INTACT_RETURN_IF_ERROR(format::CheckSpec(*options.spec));
     INTACT_RETURN_IF_ERROR(CreateFolderDurably(files, folder));
@@ -229,7 +233,7 @@ constexpr uint64_t kFrameSizeMax = uint64_t{1} << 20;
 constexpr uint64_t kFirstJournalFrames = 16;
 constexpr uint64_t kFirstJournalSize = uint64_t{256} << 10;
 // Full journals that segments may still lie in.
-constexpr size_t kFullJournalsMax = 4;
+constexpr size_t kFullJournalsMax = 2;
 // Waiting writes are joined up to so many rows.
 constexpr size_t kGroupRowsMax = 65'536;
 
@@ -246,10 +250,13 @@ Store::~Store() = default;
 Result<std::shared_ptr<const Snapshot>> Store::OpenReadOnly(os::FileSystem& files,
                                                             const std::string& path) {
   const std::string folder = WithoutEndSlashes(path);
-  Result<LoadedVersion> loaded = LoadVersion(files, folder);
-  if (loaded.ok()) return std::move(loaded->snapshot);
-  if (loaded.code() == Code::kNotFound) return ExplainMissingSuper(files, folder);
-  return loaded.status();
+  for (int attempt = 1;; ++attempt) {
+    Result<LoadedVersion> loaded = LoadVersion(files, folder);
+    if (loaded.ok()) return std::move(loaded->snapshot);
+    if (loaded.code() != Code::kNotFound) return loaded.status();
+    Status reason = ExplainMissingSuper(files, folder);
+    if (reason.code() != Code::kUnavailable || attempt == kReadAttemptsMax) return reason;
+  }
 }
 
 Result<std::shared_ptr<const Snapshot>> Store::OpenVersion(os::FileSystem& files,
@@ -296,6 +303,10 @@ Status Store::State::Start(LoadedVersion loaded) {
   super = loaded.super.active;
   active_pair = loaded.super.active_pair;
   if (super.journal != 0) {
+    // Again, now that nobody else writes: what is damaged in one half is written again.
+    INTACT_ASSIGN_OR_RETURN(const auto mapping, files.Map(JournalPath(folder, super.journal)));
+    INTACT_ASSIGN_OR_RETURN(loaded.journal,
+                            LoadJournal(*mapping, super, JournalPath(folder, super.journal)));
     INTACT_ASSIGN_OR_RETURN(journal, JournalWriter::Open(files, JournalPath(folder, super.journal),
                                                          super.journal, loaded.journal));
   }

@@ -16,6 +16,11 @@
 // Threads: a Store's functions may be called from any thread; commits run one at a time, and writes
 // that wait for one meanwhile share the next. One Store per folder on the machine (LOCK); any
 // number of readers beside it, in any process. A Store must not be used after fork in the child.
+//
+// Memory that runs out leaves as std::bad_alloc, from any function; nothing else is thrown. Opening
+// and reading may then be tried again. From a commit (Write included) it means what kIo means: the
+// version is there or not, all or nothing, and the handle may refuse further commits with kIo until
+// the store is opened again. Nothing acknowledged is lost, and readers go on.
 #pragma once
 
 #include <cstdint>

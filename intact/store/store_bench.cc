@@ -2,9 +2,10 @@
 //
 // Data: random float32 vectors of 256 dimensions, the worst case for the codec. Method:
 // google-benchmark on the real file system under $TMPDIR; commits are timed one by one and their
-// percentiles reported, as each ends with the disk's own flush (4 a commit with rows: segment,
-// manifest, folder, superblock). Bound: fdatasync of the disk for commits, memory bandwidth for
-// verify. Run on an idle machine: intact bench prints whatever the disk shares.
+// percentiles reported, as each ends with the disk's own flush (one for a small commit, which goes
+// to the journal; else four: segment, manifest, folder, superblock). Bound: fdatasync of the disk
+// for commits, memory bandwidth for verify. Beside other stores: bench/store_peers.cc. Run on an
+// idle machine: intact bench prints whatever the disk shares.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -97,7 +98,28 @@ void BM_Commit(benchmark::State& state) {
 }
 BENCHMARK(BM_Commit)->Arg(1)->Arg(1000)->MinTime(2)->UseRealTime();
 
-// What one flush of this disk costs: the bound for BM_Commit is four of them.
+// Back to the version before and forth again: nothing is copied, whatever the store holds.
+void BM_RollBack(benchmark::State& state) {
+  testing::TemporaryFolder folder;
+  const auto store = OpenStore(folder / "store");
+  Fill(*store, 75'000, 25'000);
+  INTACT_CHECK(store->SetRetention({.keep_last = 4}).ok());
+  std::vector<double> times_us;
+  for (auto _ : state) {
+    const std::string target = std::to_string(store->snapshot()->version() - 1);
+    const auto begin = std::chrono::steady_clock::now();
+    INTACT_CHECK(store->RollBack(target).ok());
+    times_us.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin)
+            .count());
+  }
+  std::sort(times_us.begin(), times_us.end());
+  state.counters["p50_us"] = times_us[times_us.size() / 2];
+  state.counters["p99_us"] = times_us[times_us.size() * 99 / 100];
+}
+BENCHMARK(BM_RollBack)->MinTime(1)->UseRealTime();
+
+// What one flush of this disk costs: the bound for BM_Commit.
 void BM_PlainSync(benchmark::State& state) {
   testing::TemporaryFolder folder;
   const auto file = os::RealFileSystem().OpenForWrite(folder / "file");
@@ -154,18 +176,19 @@ void BM_Find(benchmark::State& state) {
 BENCHMARK(BM_Find);
 
 void BM_Verify(benchmark::State& state) {
+  const auto depth = state.range(0) == 0 ? VerifyDepth::kChecksums : VerifyDepth::kDeep;
   testing::TemporaryFolder folder;
   const std::string path = folder / "store";
   Fill(*OpenStore(path), 75'000, 25'000);
   uint64_t bytes = 0;
   for (auto _ : state) {
-    const auto report = Verify(os::RealFileSystem(), path);
+    const auto report = Verify(os::RealFileSystem(), path, {}, depth);
     INTACT_CHECK(report.ok() && report->ok());
     bytes = report->bytes;
   }
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
 }
-BENCHMARK(BM_Verify)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Verify)->ArgName("deep")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void BM_Merge(benchmark::State& state) {
   testing::TemporaryFolder folder;

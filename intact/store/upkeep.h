@@ -2,10 +2,11 @@
 // while it writes: which segments it merges, and which rows it leaves behind. For Store. Pure
 // functions over snapshots.
 //
-// Bounds that hold after any number of writes, with L the bytes of rows that are found: at most
-// L / 16 MiB + 24 segments; at most as many rows left behind as found, and 1,024, and those of one
-// batch; each byte is copied at most once per step of the ladder (7) and once per time that a
-// quarter of a segment's rows were replaced. One Write copies at most 128 MiB besides its own rows.
+// Bounds that hold after any number of writes, with T the bytes of all segments: at most T / 16 MiB
+// + 24 segments; at most as many rows left behind and deletes kept, together, as rows found, and
+// 1,024, and what one batch changes. Each byte is copied at most once per step of the ladder (7),
+// once per time that a quarter of a segment's rows were replaced, and once more for each segment
+// that became small in that way. One Write copies at most 192 MiB besides its own rows.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,10 @@ namespace intact::store {
 
 // No merge makes a segment larger than this.
 inline constexpr uint64_t kMergedSizeMax = uint64_t{64} << 20;
-// Rows left behind are allowed up to the number of rows found, and so many more.
+// So many segments are always allowed, and one more for so many bytes.
+inline constexpr size_t kSegmentsMin = 24;
+inline constexpr uint64_t kBytesPerSegment = uint64_t{16} << 20;
+// Rows left behind and deletes kept are allowed up to the number of rows found, and so many more.
 inline constexpr uint64_t kLeftBehindMin = 1024;
 
 // What a Write is to do: keys are distinct, over puts and deletes.

@@ -50,8 +50,9 @@ class Verifier {
     return std::move(report_);
   }
 
-  // True when a file was missing: a writer may have replaced the version meanwhile.
-  bool is_file_missing() const { return is_file_missing_; }
+  // True when a file was missing, or the journal did not follow on the superblock: a writer may
+  // have replaced the version meanwhile.
+  bool may_be_race() const { return may_be_race_; }
   // The superblock file as it was read.
   const base::Bytes& super_bytes() const { return super_bytes_; }
 
@@ -63,7 +64,7 @@ class Verifier {
     report_.problems.push_back({path, offset, std::move(what), is_harmless});
   }
   void AddStatus(const std::string& path, uint64_t offset, const Status& status) {
-    if (status.code() == Code::kNotFound) is_file_missing_ = true;
+    if (status.code() == Code::kNotFound) may_be_race_ = true;
     Add(path, offset, status.message());
   }
   void CountFile(uint64_t size) {
@@ -91,6 +92,7 @@ class Verifier {
     Result<format::SuperFile> super = format::DecodeSuperFile(*bytes, path);
     if (super.code() == Code::kUnsupported) return super.status();
     if (!super.ok()) {
+      may_be_race_ = true;
       Add(path, 0, super.status().message());
       return std::optional<format::Superblock>();
     }
@@ -129,6 +131,7 @@ class Verifier {
     }
     const Result<JournalContent> content = LoadJournal(**mapping, super, path);
     if (!content.ok()) {
+      may_be_race_ = true;
       AddStatus(path, 0, content.status());
       return std::nullopt;
     }
@@ -328,9 +331,19 @@ class Verifier {
   std::vector<std::shared_ptr<const Segment>> segments_;
   uint64_t done_ = 0;
   uint64_t total_ = 0;
-  bool is_file_missing_ = false;
+  bool may_be_race_ = false;
   base::Bytes super_bytes_;
 };
+
+// Whether something was committed since the superblock had these bytes and the store that version.
+bool HasMoved(os::FileSystem& files, const std::string& path, const base::Bytes& super_bytes,
+              uint64_t version) {
+  const Result<base::Bytes> now = ReadSuperFile(files, path);
+  if (!now.ok()) return false;
+  if (*now != super_bytes) return true;
+  const Result<LoadedVersion> loaded = LoadVersion(files, path);
+  return loaded.ok() && loaded->snapshot->version() != version;
+}
 
 }  // namespace
 
@@ -339,9 +352,11 @@ Result<VerifyReport> Verify(os::FileSystem& files, const std::string& path,
   for (int attempt = 1;; ++attempt) {
     Verifier verifier(files, path, depth, progress);
     Result<VerifyReport> report = verifier.Run();
-    if (!verifier.is_file_missing() || attempt == kReadAttemptsMax) return report;
-    const Result<base::Bytes> now = ReadSuperFile(files, path);
-    if (!now.ok() || *now == verifier.super_bytes()) return report;
+    const bool was_made_meanwhile = report.code() == Code::kUnavailable;
+    const bool has_moved = report.ok() && verifier.may_be_race() &&
+                           HasMoved(files, path, verifier.super_bytes(), report->version);
+    const bool may_be_race = was_made_meanwhile || has_moved;
+    if (!may_be_race || attempt == kReadAttemptsMax) return report;
   }
 }
 
