@@ -198,8 +198,8 @@ class SlowFileSystem final : public testing::ForwardingFileSystem {
 class GroupCommitTest : public ::testing::Test {
  protected:
   static constexpr uint64_t kThreads = 6;
-  static constexpr uint64_t kCalls = 40;  // Of each thread.
-  static constexpr uint64_t kPuts = 3;    // Of each call, and one that all calls share.
+  static constexpr uint64_t kCalls = kIsSanitized ? 12 : 40;  // Of each thread.
+  static constexpr uint64_t kPuts = 3;  // Of each call, and one that all calls share.
 
   void SetUp() override {
     OpenOptions options = ScriptOptions();

@@ -102,6 +102,10 @@ class FlipTest : public ::testing::TestWithParam<bool> {
       ++files;
       base::Bytes& content = disk_.MutableContent(path);
       for (size_t bit = 0; bit < 8 * content.size(); bit += StepAt(content, bit)) {
+        // The second half is the first once more.
+        const bool is_skipped =
+            is_of_journals && CrashScale() == 1 && bit >= 4 * content.size() && bit % 7 != 0;
+        if (is_skipped) continue;
         SCOPED_TRACE(path + " bit " + std::to_string(bit));
         content[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8));
         Judge(path, true);

@@ -119,7 +119,7 @@ class KillTest : public ::testing::TestWithParam<bool> {
     ASSERT_GE(child, 0);
     if (child == 0) WriteUntilKilled();
     // Some die while they open, most while they write.
-    const uint32_t life_max = random_() % 4 == 0 ? 3'000 : 80'000;
+    const uint32_t life_max = (random_() % 4 == 0 ? 3'000 : 80'000) * (kIsSanitized ? 8 : 1);
     const std::chrono::microseconds life(300 + random_() % life_max);
     std::this_thread::sleep_for(life);
     if (random_() % kReaderKillInterval == 0) {

@@ -41,7 +41,7 @@ struct Workload {
 };
 
 constexpr uint64_t kWrites = kIsSanitized ? 3'000 : 100'000;
-constexpr uint64_t kFewWrites = kIsSanitized ? 300 : 3'000;
+constexpr uint64_t kFewWrites = kIsSanitized ? 150 : 1'500;
 
 const Workload kWorkloads[] = {
     {"NewKeysOnly", kWrites, 1,
@@ -193,7 +193,7 @@ class UpkeepTest : public ::testing::TestWithParam<Workload> {
 TEST_P(UpkeepTest, KeepsItsBoundsThroughManyWrites) {
   const uint64_t writes = GetParam().writes;
   const uint64_t bounds_interval = std::max<uint64_t>(1, writes / 100);
-  const uint64_t content_interval = std::max<uint64_t>(1, writes / 5);
+  const uint64_t content_interval = std::max<uint64_t>(1, writes / 3);
   for (uint64_t write = 0; write < writes; ++write) {
     SCOPED_TRACE("write " + std::to_string(write));
     Write(write);
