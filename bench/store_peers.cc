@@ -13,13 +13,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
 #include <random>
+#include <string_view>
 #include <thread>
 
 #include "bench/store_engines.h"
@@ -298,22 +299,30 @@ class Bench {
   uint64_t key_count_ = 0;
 };
 
+// 0, which times nothing, for what is no number.
+size_t NumberIn(std::string_view text) {
+  size_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 }  // namespace
 }  // namespace intact::bench
 
 int main(int argument_count, char** arguments) {
   intact::testing::TemporaryFolder temporary;
+  using intact::bench::NumberIn;
   intact::bench::Options options;
   options.folder = temporary.path();
   for (int i = 1; i + 1 < argument_count; i += 2) {
     const std::string name = arguments[i];
-    const char* value = arguments[i + 1];
+    const std::string value = arguments[i + 1];
     if (name == "--folder") options.folder = value;
     if (name == "--only") options.only = value;
-    if (name == "--dimensions") options.dimensions = static_cast<uint32_t>(std::atoi(value));
-    if (name == "--puts") options.puts = static_cast<size_t>(std::atoi(value));
-    if (name == "--batches") options.batches = static_cast<size_t>(std::atoi(value));
-    if (name == "--gets") options.gets = static_cast<size_t>(std::atoi(value));
+    if (name == "--dimensions") options.dimensions = static_cast<uint32_t>(NumberIn(value));
+    if (name == "--puts") options.puts = NumberIn(value);
+    if (name == "--batches") options.batches = NumberIn(value);
+    if (name == "--gets") options.gets = NumberIn(value);
   }
   intact::bench::Bench(options).Run();
   return 0;

@@ -2,6 +2,7 @@
 // and what it leaves behind is the old version or the new one.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -20,7 +21,9 @@ thread_local int64_t allocations_left = -1;
 // Not inlined: compilers would see free() meet operator new.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (allocations_left >= 0 && allocations_left-- == 0) throw std::bad_alloc();
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  constexpr std::size_t kAlignment = alignof(std::max_align_t);
+  const std::size_t rounded = (size / kAlignment + 1) * kAlignment;
+  if (void* memory = std::aligned_alloc(kAlignment, rounded)) return memory;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
