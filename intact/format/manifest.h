@@ -20,7 +20,7 @@ inline constexpr uint64_t kNameSizeMax = 4096;  // Of a collection's name, and o
 inline constexpr uint64_t kSegmentCountMax = 65536;
 inline constexpr uint64_t kEngineStateSizeMax = uint64_t{64} << 20;
 inline constexpr uint64_t kManifestSizeMax = uint64_t{80} << 20;
-inline constexpr uint64_t kHistoryMax = 4096;     // Older versions that a manifest names.
+inline constexpr uint64_t kHistoryMax = 1024;     // Older versions that a manifest names.
 inline constexpr uint64_t kTagCountMax = 4096;    // At most one version has all of them.
 inline constexpr uint64_t kTagNameSizeMax = 255;  // Bytes.
 

@@ -138,7 +138,7 @@ void BuggyFileSystem::UnlinkOlder(const std::string& path) {
   const Snapshot& newest = *loaded->snapshot;
   FilesInUse used(folder);
   used.Add(newest.self(), newest.manifest());
-  used.set_journal(loaded->super.active.journal);
+  used.SetJournal(loaded->super.active.journal);
   for (const format::VersionEntry& entry : newest.history()) {
     const bool is_tagged = std::any_of(newest.tags().begin(), newest.tags().end(),
                                        [&](auto& tag) { return tag.version == entry.version; });

@@ -297,17 +297,21 @@ void KeepHistory(CommitPlan& plan, const Snapshot& current) {
   const int64_t kept_ns =
       static_cast<int64_t>(std::min<uint64_t>(next.retention.keep_seconds, 1u << 30)) *
       1'000'000'000;
-  // From the newest on: a parent that is dropped takes no place among the last ones.
+  // From the newest on: a parent that is dropped takes no place among the last ones. Tagged ones
+  // have their places in any case.
   uint64_t rank = 1;  // The new version has the first.
+  uint64_t free = format::kHistoryMax - std::min<uint64_t>(tagged.size(), format::kHistoryMax);
   const auto is_kept = [&](const format::VersionEntry& entry) {
     const bool is_tagged = tagged.contains(entry.version);
     const bool is_dropped = plan.drops_parent && entry.version == current.version();
     if (!is_tagged && (plan.drops_history || is_dropped)) return false;
     ++rank;
     if (is_tagged) return true;
-    if (rank > format::kHistoryMax) return false;
-    return rank <= next.retention.keep_last ||
-           (kept_ns > 0 && entry.wall_ns >= next.wall_ns - kept_ns);
+    const bool is_due = rank <= next.retention.keep_last ||
+                        (kept_ns > 0 && entry.wall_ns >= next.wall_ns - kept_ns);
+    if (!is_due || free == 0) return false;
+    --free;
+    return true;
   };
   next.history.clear();
   for (size_t i = entries.size(); i-- > 0;) {

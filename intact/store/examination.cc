@@ -338,7 +338,7 @@ class Examiner {
       if (!version.manifest) return;  // What it needs is not known.
       used.Add(version.entry, *version.manifest);
     }
-    if (found_.inventory.super) used.set_journal(found_.inventory.super->active.journal);
+    if (found_.inventory.super) used.SetJournal(found_.inventory.super->active.journal);
     for (const std::string& name : found_.inventory.names) {
       const std::string path = os::JoinPath(folder_, name);
       if (name == kSuperName || name == kLockName || used.Needs(path)) continue;

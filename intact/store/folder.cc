@@ -392,6 +392,14 @@ std::vector<std::string> FilesInUse::Remove(uint64_t version) {
   return free;
 }
 
+std::vector<std::string> FilesInUse::SetJournal(uint64_t number) {
+  std::vector<std::string> free;
+  if (journal_ != 0 && journal_ != number) free.push_back(JournalPath(folder_, journal_));
+  journal_ = number;
+  std::erase_if(free, [&](const std::string& path) { return Needs(path); });
+  return free;
+}
+
 bool FilesInUse::Needs(const std::string& path) const {
   return counts_.contains(path) || (journal_ != 0 && path == JournalPath(folder_, journal_));
 }
@@ -405,7 +413,7 @@ Result<FilesInUse> ReadFilesInUse(os::FileSystem& files, const std::string& fold
                             ReadManifest(files, folder, newest.uuid(), entry));
     used.Add(entry, manifest);
   }
-  used.set_journal(super.journal);
+  used.SetJournal(super.journal);
   return used;
 }
 

@@ -119,8 +119,9 @@ class FilesInUse {
   void Add(const format::VersionEntry& entry, const format::Manifest& manifest);
   // Paths that no version needs once this one, added before, is gone.
   std::vector<std::string> Remove(uint64_t version);
-  // The journal that commits go to, besides.
-  void set_journal(uint64_t number) { journal_ = number; }
+  // The journal that commits go to is in use besides, by no version. Paths that nothing needs once
+  // it is another.
+  std::vector<std::string> SetJournal(uint64_t number);
 
   bool Needs(const std::string& path) const;
 

@@ -10,8 +10,8 @@
 // segments to merge. A store is used in one way or the other.
 //
 // Reading order: snapshot.h (what readers see), store.h (this: opening and committing), handle.h,
-// scan.h and diff.h (reading by key), verify.h; then commit_plan.h, upkeep.h, segment_writer.h,
-// journal.h and folder.h (names on disk, superblock, opening).
+// scan.h and diff.h (reading by key), verify.h; then commit_plan.h, upkeep.h, committer.h,
+// segment_writer.h, journal.h and folder.h (names on disk, superblock, opening).
 //
 // Threads: a Store's functions may be called from any thread; commits run one at a time, and writes
 // that wait for one meanwhile share the next. One Store per folder on the machine (LOCK); any

@@ -209,9 +209,9 @@ class DamagedCopy {
         version_(version),
         damage_(damage),
         what_(std::move(what)) {
-    const bool takes_much =
-        damage == Damage::kTruncate || damage == Damage::kRemove || damage == Damage::kSwap;
-    loses_journal_ = takes_much && what_.find("journal-") != std::string::npos;
+    const bool is_journal = what_.find("journal-") != std::string::npos;
+    const bool is_cut = damage == Damage::kTruncate || damage == Damage::kRemove;
+    may_hide_versions_ = damage == Damage::kSwap || (is_journal && is_cut);
   }
 
   void Read() {
@@ -234,7 +234,7 @@ class DamagedCopy {
   }
 
   void Repair() {
-    if (!loses_journal_ && IsSoundAfterRepair(false)) {
+    if (!may_hide_versions_ && IsSoundAfterRepair(false)) {
       tally_.Add(Count::kDamagesRepaired);
       const auto snapshot = Store::OpenReadOnly(os::RealFileSystem(), folder_);
       if (!snapshot.ok()) return Wrong("repaired, but: " + snapshot.status().ToString());
@@ -281,8 +281,9 @@ class DamagedCopy {
   uint64_t version_;
   Damage damage_;
   std::string what_;
-  // What it held nobody can know: repair goes back to the newest version that is left.
-  bool loses_journal_ = false;
+  // The journal, or two files, are gone: that there were newer versions nobody can know, and repair
+  // goes back to the newest one that is left.
+  bool may_hide_versions_ = false;
 };
 
 }  // namespace

@@ -116,6 +116,7 @@ class Soak {
   void ReportMinute();
   void Summarise() const;
   void CheckGrowth();
+  void PrintViolations();
   uint64_t Get(Count count) const { return shared_->tally.Get(count); }
   // Whatever anybody did to a store, successfully.
   uint64_t OperationCount() const {
@@ -134,6 +135,7 @@ class Soak {
   size_t copied_site_ = 0;
   Time started_ = std::chrono::steady_clock::now();
   std::vector<Minute> minutes_;
+  uint64_t printed_violations_ = 0;
 };
 
 void Soak::MakeSites() {
@@ -301,6 +303,15 @@ void Soak::ReportMinute() {
   }
   std::printf("\n");
   std::fflush(stdout);
+  PrintViolations();
+}
+
+// Those that are new, at once: a run of hours may be ended before its summary.
+void Soak::PrintViolations() {
+  const uint64_t count = std::min<uint64_t>(Get(Count::kViolations), Tally::kMessagesMax);
+  for (; printed_violations_ < count; ++printed_violations_) {
+    std::fprintf(stderr, "violation: %s\n", shared_->tally.message(printed_violations_).c_str());
+  }
 }
 
 // What a run of hours must not do. The first minutes warm up.
@@ -395,6 +406,7 @@ int Soak::Run() {
     }
   }
   CheckGrowth();
+  PrintViolations();
   Summarise();
   return Get(Count::kViolations) == 0 ? 0 : 1;
 }
