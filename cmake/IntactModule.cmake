@@ -67,7 +67,7 @@ function(intact_module name)
     target_link_libraries(${name}_test PRIVATE intact_${name} intact_testing GTest::gmock GTest::gtest_main)
     intact_use_flags(${name}_test)
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
-      PROPERTIES TIMEOUT 300 LABELS unit)
+      PROPERTIES TIMEOUT 900 LABELS unit)
   endif()
   intact_fuzzers(${name} "${fuzzers}")
   if(benches AND INTACT_BENCHMARKS)

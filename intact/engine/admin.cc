@@ -314,6 +314,12 @@ base::Result<GcReport> CollectGarbage(const Place& place, const GcOptions& optio
   GcReport report;
   report.bytes_before = FolderBytes(place.store);
   INTACT_ASSIGN_OR_RETURN(const auto snapshot, OpenSnapshot(place.store, {}));
+  if (KindOf(snapshot->manifest()) == StoreKind::kVectors) {
+    return base::InvalidArgument(
+        place.store +
+        " holds vectors by key that no index or collection lists: what is "
+        "garbage there is for its own program to say; nothing was changed");
+  }
   report.is_collection = IsCollection(snapshot->engine_state());
   if (report.is_collection) {
     INTACT_ASSIGN_OR_RETURN(const auto view, CollectionView::Load(snapshot, place.store));

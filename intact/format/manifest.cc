@@ -134,6 +134,9 @@ Status CheckSegments(const Manifest& manifest, const std::string& what) {
 }
 
 Status CheckHistory(const Manifest& manifest, const std::string& what) {
+  if (manifest.tags.size() > kTagCountMax) {
+    return base::Corruption(what + ": " + std::to_string(manifest.tags.size()) + " tags");
+  }
   for (size_t i = 0; i < manifest.history.size(); ++i) {
     const VersionEntry& entry = manifest.history[i];
     const bool ascends = i == 0 || manifest.history[i - 1].version < entry.version;
@@ -191,9 +194,14 @@ Status CheckTagName(std::string_view name) {
   const bool is_sound = !name.empty() && name.size() <= kTagNameSizeMax && name[0] != '-' &&
                         (name[0] < '0' || name[0] > '9') &&
                         std::none_of(name.begin(), name.end(), is_bad);
-  if (is_sound) return base::Ok();
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const bool is_number =
+      name.size() > 1 && name[0] == 'v' && std::all_of(name.begin() + 1, name.end(), is_digit);
+  if (is_sound && !is_number) return base::Ok();
   return base::InvalidArgument(
-      "a tag's name has 1 to 255 bytes, no spaces, and begins with a letter, not a digit or '-'");
+      "a tag's name has 1 to 255 bytes, no spaces, begins with a letter, not a digit or '-', and "
+      "is "
+      "no version's number as in v3");
 }
 
 std::string CollectionSpec::ToString() const {
@@ -218,6 +226,20 @@ Status CheckSpec(const CollectionSpec& spec) {
     return base::InvalidArgument("unknown metric " + std::to_string(metric));
   }
   return base::Ok();
+}
+
+Status CheckManifest(const Manifest& manifest, const std::string& what) {
+  // No store gets there by counting; from there counting could go round.
+  constexpr uint64_t kNumberMax = uint64_t{1} << 62;
+  if (manifest.version > kNumberMax || manifest.next_row > kNumberMax ||
+      manifest.next_segment > kNumberMax) {
+    return base::Corruption(what + ": a version, row or segment number is impossibly large");
+  }
+  if (manifest.segments.size() > kSegmentCountMax || manifest.history.size() > kHistoryMax) {
+    return base::Corruption(what + ": it has too many segments or older versions");
+  }
+  INTACT_RETURN_IF_ERROR(CheckSegments(manifest, what));
+  return CheckHistory(manifest, what);
 }
 
 base::Bytes EncodeManifest(const Manifest& manifest) {
@@ -316,8 +338,7 @@ Result<Manifest> DecodeManifest(base::ByteSpan bytes, const std::string& what) {
   if (Status spec = CheckSpec(manifest.spec); !spec.ok()) {
     return base::Corruption(what + ": " + spec.message());
   }
-  INTACT_RETURN_IF_ERROR(CheckSegments(manifest, what));
-  INTACT_RETURN_IF_ERROR(CheckHistory(manifest, what));
+  INTACT_RETURN_IF_ERROR(CheckManifest(manifest, what));
   return manifest;
 }
 

@@ -108,9 +108,13 @@ struct Manifest {
 // `manifest` must be within its limits (a CHECK).
 base::Bytes EncodeManifest(const Manifest& manifest);
 
-// kInvalidArgument unless it is 1 to kTagNameSizeMax printable bytes without spaces and does not
-// begin with a digit or '-': "v3" and "12" must stay apart.
+// kInvalidArgument unless it is 1 to kTagNameSizeMax printable bytes without spaces that do not
+// begin with a digit or '-' and are no "v3": what names a version by its number is no tag.
 base::Status CheckTagName(std::string_view name);
+
+// kCorruption, beginning with `what`, when DecodeManifest would refuse what EncodeManifest makes of
+// it.
+base::Status CheckManifest(const Manifest& manifest, const std::string& what);
 
 // Checks everything a manifest says about itself. kCorruption or kUnsupported; messages begin with
 // `what`. Allocates no more than a small multiple of the bytes given.

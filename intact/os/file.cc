@@ -125,6 +125,12 @@ class RealFile final : public File {
 
   Result<uint64_t> Size() const override { return SizeOf(descriptor_, path_); }
 
+  Result<FileId> Id() const override {
+    struct stat info;
+    if (fstat(descriptor_.get(), &info) != 0) return ErrnoStatus(errno, "stat", path_);
+    return FileId{info.st_dev, info.st_ino};
+  }
+
  private:
   Descriptor descriptor_;
   std::string path_;

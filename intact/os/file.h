@@ -17,6 +17,14 @@
 
 namespace intact::os {
 
+// Names a file among all that are there, whatever its path.
+struct FileId {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+
+  bool operator==(const FileId&) const = default;
+};
+
 class File {
  public:
   virtual ~File() = default;
@@ -31,6 +39,7 @@ class File {
   // failure nothing may be assumed of any unsynced write: stop using the file.
   virtual base::Status Sync() = 0;
   virtual base::Result<uint64_t> Size() const = 0;
+  virtual base::Result<FileId> Id() const = 0;
 };
 
 // How much of what was mapped must still hold. Each level includes those before it.

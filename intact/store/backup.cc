@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include "intact/store/folder.h"
@@ -64,12 +65,34 @@ class Copier {
  private:
   Status OpenHistory(const Snapshot& newest) {
     JournalMaps maps(files_, folder_);
+    OpenSegments open;
+    for (const auto& segment : newest.segments()) open[PlaceOf(segment->entry())] = segment;
     for (const format::VersionEntry& entry : newest.history()) {
-      INTACT_ASSIGN_OR_RETURN(auto version,
-                              LoadSnapshot(files_, folder_, newest.uuid(), entry, maps));
-      versions_.push_back(std::move(version));
+      INTACT_ASSIGN_OR_RETURN(format::Manifest manifest,
+                              ReadManifest(files_, folder_, newest.uuid(), entry));
+      std::vector<std::shared_ptr<const Segment>> segments;
+      for (const format::SegmentEntry& segment_entry : manifest.segments) {
+        std::shared_ptr<const Segment>& segment = open[PlaceOf(segment_entry)];
+        if (segment == nullptr || segment->entry() != segment_entry) {
+          INTACT_ASSIGN_OR_RETURN(segment,
+                                  OpenSegment(files_, folder_, newest.uuid(), segment_entry,
+                                              manifest.spec.dimensions, maps));
+        }
+        segments.push_back(segment);
+      }
+      format::VersionEntry self = entry;
+      self.wall_ns = manifest.wall_ns;
+      versions_.push_back(
+          std::make_shared<Snapshot>(std::move(manifest), self, std::move(segments)));
     }
     return base::Ok();
+  }
+
+  // Versions share segments: each is opened once, a map and a descriptor each.
+  using OpenSegments =
+      std::map<std::tuple<uint64_t, uint64_t, uint64_t>, std::shared_ptr<const Segment>>;
+  static OpenSegments::key_type PlaceOf(const format::SegmentEntry& entry) {
+    return {entry.id, entry.location.journal, entry.location.offset};
   }
 
   Status Advance(uint64_t bytes) {

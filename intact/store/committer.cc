@@ -23,6 +23,9 @@ constexpr uint64_t kFirstJournalSize = uint64_t{256} << 10;
 // Full journals that segments may still lie in.
 constexpr size_t kFullJournalsMax = 2;
 
+// What a check of a manifest that is about to be written speaks of.
+constexpr char kPlanned[] = "this commit would make a version that cannot be opened";
+
 // Opened before the commit, so that nothing can fail between the commit and showing it.
 Status ExplainUnreadable(const Status& cause) {
   return base::IoError("a segment just written cannot be read: " + cause.ToString());
@@ -113,6 +116,7 @@ Committer::NextSnapshot Committer::CommitByFrame(CommitPlan& plan, const Snapsho
     plan.manifest.segments.push_back(*entry);
     frame.AddImage(image);
   }
+  INTACT_RETURN_IF_ERROR(format::CheckManifest(plan.manifest, kPlanned));
   const format::VersionEntry self = frame.Finish(plan.manifest, current.version());
   if (!journal_->Fits(frame.bytes().size())) return std::shared_ptr<const Snapshot>();
 
@@ -148,6 +152,9 @@ Result<std::vector<std::shared_ptr<const Segment>>> Committer::OpenFrame(
 }
 
 Committer::NextSnapshot Committer::CommitByFiles(CommitPlan& plan, uint64_t journal_size) {
+  if (Status in_place = CheckInPlace(); !in_place.ok()) {
+    return Poison(plan.manifest.version, in_place);
+  }
   format::Superblock next = super_;
   std::unique_ptr<JournalWriter> next_journal;
   std::vector<std::string> made;
@@ -172,9 +179,18 @@ Committer::NextSnapshot Committer::WriteFiles(CommitPlan& plan, uint64_t journal
     next.journal = plan.manifest.next_segment++;
     next.journal_size = journal_size;
     made.push_back(JournalPath(folder_, next.journal));
-    INTACT_ASSIGN_OR_RETURN(next_journal,
-                            JournalWriter::Create(files_, made.back(), next.journal, journal_size));
-    INTACT_RETURN_IF_ERROR(MoveOutOfOldJournal(plan, made));
+    Result<std::unique_ptr<JournalWriter>> created =
+        JournalWriter::Create(files_, made.back(), next.journal, journal_size);
+    if (created.code() == Code::kFull) {
+      // What makes room again, deleting and dropping versions, must not need room for a journal.
+      INTACT_RETURN_IF_ERROR(RemoveIfThere(files_, made.back()));
+      made.pop_back();
+      next.journal = super_.journal;
+      next.journal_size = super_.journal_size;
+    } else {
+      INTACT_ASSIGN_OR_RETURN(next_journal, std::move(created));
+      INTACT_RETURN_IF_ERROR(MoveOutOfOldJournal(plan, made));
+    }
   }
   plan.manifest.segments.clear();
   std::vector<std::shared_ptr<const Segment>> segments;
@@ -192,6 +208,7 @@ Committer::NextSnapshot Committer::WriteFiles(CommitPlan& plan, uint64_t journal
     plan.manifest.segments.push_back(kept->entry());
     segments.push_back(kept);
   }
+  INTACT_RETURN_IF_ERROR(format::CheckManifest(plan.manifest, kPlanned));
   const base::Bytes bytes = format::EncodeManifest(plan.manifest);
   if (bytes.size() > format::kManifestSizeMax) {
     return base::Full("the manifest needs " + std::to_string(bytes.size()) +
@@ -257,7 +274,18 @@ void Committer::RemoveUnneeded(const Snapshot& next, const Snapshot& current) {
   };
   for (const format::VersionEntry& entry : current.history()) drop(entry.version);
   drop(current.version());
+  if (unneeded.empty() || !CheckInPlace().ok()) return;
   for (const std::string& path : unneeded) static_cast<void>(files_.Remove(path).ok());
+}
+
+Status Committer::CheckInPlace() const {
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> there,
+                          files_.OpenForRead(SuperPath(folder_)));
+  INTACT_ASSIGN_OR_RETURN(const os::FileId id_there, there->Id());
+  INTACT_ASSIGN_OR_RETURN(const os::FileId id, super_file_->Id());
+  if (id_there == id) return base::Ok();
+  return base::IoError("another store is at " + folder_ +
+                       " now: the folder was moved or replaced while it was open");
 }
 
 Status Committer::Undo(const std::vector<std::string>& made, uint64_t version,

@@ -55,6 +55,9 @@ class Committer {
   // Of the segments in journals that are full, a file of its own for each of those in the oldest,
   // when there are too many such journals.
   base::Status MoveOutOfOldJournal(CommitPlan& plan, std::vector<std::string>& made);
+  // ok() when the folder's path still leads to the superblock that this handle writes: names are
+  // made and unlinked by path.
+  base::Status CheckInPlace() const;
   // Takes back what WriteFiles wrote, or poisons the handle when that cannot be.
   base::Status Undo(const std::vector<std::string>& made, uint64_t version,
                     const base::Status& cause);

@@ -30,6 +30,8 @@ class Repairer {
 
   // Of journals only: what else is to be done depends on what they hold.
   Status MendJournals() {
+    // What nobody can explain is left as it is: salvage may want it.
+    if (found_.may_hide_newer && !options_.accepts_loss) return base::Ok();
     std::set<uint64_t> mended;
     for (const JournalMending& mending : found_.mendings) {
       INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file,
@@ -52,7 +54,8 @@ class Repairer {
     for (const std::string& name : found_.inventory.names) {
       first_free_id_ = std::max(first_free_id_, ParseStoreName(name).second + 1);
     }
-    bool is_changed = target != &found_.versions.front();
+    // Numbers that lost versions had are not given out again.
+    bool is_changed = target != &found_.versions.front() || found_.may_hide_newer;
     INTACT_RETURN_IF_ERROR(RenewSegments());
     INTACT_ASSIGN_OR_RETURN(const bool has_new_segments, UseRenewed(manifest_));
     is_changed |= has_new_segments;
@@ -85,12 +88,15 @@ class Repairer {
   }
 
   const ExaminedVersion* ChooseTarget() const {
+    if (found_.may_hide_newer && !options_.accepts_loss) return nullptr;
     if (!found_.versions.empty() && found_.versions.front().opens) return &found_.versions.front();
     if (options_.accepts_loss && found_.fallback) return &*found_.fallback;
     return nullptr;
   }
 
   Status RepairSuperAlone() {
+    // All copies would lead to an older version then.
+    if (found_.needs_anchor) return base::Ok();
     if (!found_.inventory.super || !found_.is_super_damaged) return base::Ok();
     INTACT_RETURN_IF_ERROR(ReplaceSuper(files_, folder_, SuperBefore()));
     Did("made all copies of the superblock whole again");
@@ -211,6 +217,19 @@ class Repairer {
     return base::DigestOf(format::EncodeManifest(manifest_)) == entry.digest;
   }
 
+  // What the new manifest names may be in the page cache only.
+  Status SyncJournals() const {
+    std::set<uint64_t> journals;
+    for (const auto& segment : manifest_.segments) journals.insert(segment.location.journal);
+    for (const auto& entry : manifest_.history) journals.insert(entry.location.journal);
+    if (found_.inventory.super) journals.insert(found_.inventory.super->active.journal);
+    for (const uint64_t journal : journals) {
+      if (journal == 0 || found_.bad_journals.contains(journal)) continue;
+      INTACT_RETURN_IF_ERROR(MakeJournalDurable(files_, folder_, manifest_.store, journal));
+    }
+    return base::Ok();
+  }
+
   Status WriteTarget(const ExaminedVersion& target, bool is_changed) {
     const bool keeps_journal = found_.is_journal_usable && !found_.needs_anchor &&
                                !found_.bad_journals.contains(SuperBefore().journal);
@@ -225,6 +244,7 @@ class Repairer {
     } else if (!found_.needs_anchor && keeps_journal) {
       return RepairSuperAlone();
     }
+    INTACT_RETURN_IF_ERROR(SyncJournals());
     INTACT_RETURN_IF_ERROR(WriteVersion(files_, folder_, manifest_, SuperBefore(), keeps_journal));
     const std::string number = std::to_string(manifest_.version);
     if (is_changed) {
@@ -329,7 +349,10 @@ Result<DoctorReport> Examine(os::FileSystem& files, const std::string& folder,
   INTACT_RETURN_IF_ERROR(
       Repairer(files, folder, options, found, actions).MendJournals().Annotate(folder));
   if (!found.mendings.empty()) {
+    // Mending clears what is left of frames, which told of versions.
+    const uint64_t version_max = found.version_max;
     INTACT_ASSIGN_OR_RETURN(found, ExamineStore(files, folder, options.progress));
+    found.version_max = std::max(found.version_max, version_max);
   }
   INTACT_RETURN_IF_ERROR(Repairer(files, folder, options, found, actions).Run());
   INTACT_ASSIGN_OR_RETURN(Examination after, ExamineStore(files, folder, options.progress));

@@ -55,7 +55,7 @@ struct DoctorReport {
 struct DoctorOptions {
   bool repairs = false;  // Else nothing is written and no lock is taken.
   // Repairing may drop older versions of which rows are lost, and, when the newest version cannot
-  // be opened, make the newest one current that can.
+  // be opened, or may be one of which nothing is left, make the newest one current that can.
   bool accepts_loss = false;
   int64_t lock_wait_ms = 0;
   RenumberState renumber;  // The state stays as it is when not set.

@@ -12,6 +12,8 @@ using base::Result;
 using base::Status;
 
 constexpr size_t kVersionsNamedMax = 16;
+// No store counts so far; from higher numbers there would be no next one.
+constexpr uint64_t kVersionCredibleMax = uint64_t{1} << 61;
 constexpr std::string_view kNothingLost = "Nothing is lost: another copy holds the same.";
 
 std::string VersionText(const std::vector<uint64_t>& versions) {
@@ -21,6 +23,10 @@ std::string VersionText(const std::vector<uint64_t>& versions) {
   }
   if (versions.size() > 4) text += " and " + std::to_string(versions.size() - 4) + " more";
   return text;
+}
+
+bool IsZero(base::ByteSpan bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
 class Examiner {
@@ -82,27 +88,124 @@ class Examiner {
   // The newest version of which the store tells, openable or not.
   std::optional<format::VersionEntry> ChooseNewest() {
     const auto& versions = found_.inventory.versions;
+    NoteVersionMax();
     if (!found_.inventory.super) {
       found_.is_journal_usable = false;
+      LookForLostFrames();
       if (versions.empty()) return std::nullopt;
+      ReportNewerNames(versions.back());
       return versions.back();
     }
     const format::SuperFile& super = *found_.inventory.super;
     format::VersionEntry newest = NewestByJournal(super.active);
     const uint32_t other = 2 * (1 - super.active_pair);
     const bool is_other_lost = !super.copies[other].ok() && !super.copies[other + 1].ok();
-    if (is_other_lost && !versions.empty() && versions.back().version > newest.version) {
+    if (!is_other_lost && !IsSuperOlder(newest)) return newest;
+    if (!versions.empty() && versions.back().version > newest.version) {
       found_.needs_anchor = true;
       found_.is_journal_usable = false;
       newest = versions.back();
-      Add(SuperPath(folder_), other * format::kPageSize,
-          SuperPath(folder_) + ": both copies of a pair are damaged, and version " +
-              std::to_string(newest.version) + " is newer than what the other pair names",
+      const std::string cause = is_other_lost ? ": both copies of a pair are damaged, and version "
+                                              : ": it is older than the store: version ";
+      Add(SuperPath(folder_), is_other_lost ? other * format::kPageSize : 0,
+          SuperPath(folder_) + cause + std::to_string(newest.version) +
+              " is newer than what it names",
           "The superblock leads to an older version than the newest whole one. Nothing is lost "
           "when it is made again.",
           Remedy::kRepair);
     }
+    ReportNewerNames(newest);
     return newest;
+  }
+
+  void NoteVersionMax() {
+    const auto note = [&](uint64_t version) {
+      if (version <= kVersionCredibleMax) {
+        found_.version_max = std::max(found_.version_max, version);
+      }
+    };
+    for (const auto& entry : found_.inventory.versions) note(entry.version);
+    note(NewestName());
+    for (const FoundJournal& journal : found_.inventory.journals) {
+      for (const FoundFrame& frame : journal.frames) note(frame.head.version);
+    }
+    if (found_.inventory.super) note(found_.inventory.super->active.manifest_number);
+  }
+
+  uint64_t NewestName() const {
+    uint64_t newest = 0;
+    for (const std::string& name : found_.inventory.names) {
+      const auto [kind, number] = ParseStoreName(name);
+      if (kind == StoreName::kManifest && number <= kVersionCredibleMax) {
+        newest = std::max(newest, number);
+      }
+    }
+    return newest;
+  }
+
+  // Whether something was built on a version newer than `newest`, which the superblock leads to. A
+  // commit that was cut short leaves one version newer by one, on which nothing is built.
+  bool IsSuperOlder(const format::VersionEntry& newest) {
+    for (const format::VersionEntry& entry : found_.inventory.versions) {
+      if (entry.version <= newest.version + 1) continue;
+      const auto manifest = ReadManifest(files_, folder_, found_.inventory.store, entry);
+      if (manifest.ok() && manifest->parent > newest.version) return true;
+    }
+    return false;
+  }
+
+  // With a superblock that cannot be trusted: there was a newer version than any that is whole.
+  void ReportNewerNames(const format::VersionEntry& newest) {
+    const uint64_t lost = NewestName();
+    if (lost <= newest.version) return;
+    found_.needs_anchor = true;
+    found_.may_hide_newer = true;
+    const std::string path = ManifestPath(folder_, lost);
+    Add(path, 0,
+        path + " is not version " + std::to_string(lost) + ", and the superblock is damaged",
+        "Version " + std::to_string(lost) +
+            " may have been current, and its list of what belongs to it cannot be read. The newest "
+            "version whose list is whole is version " +
+            std::to_string(newest.version) + ".",
+        Remedy::kGiveUp)
+        .versions = {lost};
+  }
+
+  // Without a superblock nobody says which journal was in use, so each must be one.
+  void LookForLostFrames() {
+    for (const FoundJournal& journal : found_.inventory.journals) {
+      const std::string path = JournalPath(folder_, journal.number);
+      const auto mapping = maps_.Get(journal.number);
+      const bool is_journal =
+          mapping.ok() &&
+          ExamineJournal((*mapping)->bytes(), found_.inventory.store, journal, 0, path)
+              .is_shape_sound &&
+          (!journal.frames.empty() || IsZero((*mapping)->bytes()));
+      if (is_journal) continue;
+      const auto& versions = found_.inventory.versions;
+      ReportLostFrames(journal.number, path + " is no whole journal",
+                       versions.empty() ? 0 : versions.back().version);
+    }
+  }
+
+  void ReportLostFrames(uint64_t journal, const std::string& what, uint64_t newest) {
+    found_.needs_anchor = true;
+    found_.may_hide_newer = true;
+    found_.bad_journals.insert(journal);
+    uint64_t size = format::kJournalSizeMax;
+    uint64_t before = found_.version_max;
+    const auto& super = found_.inventory.super;
+    if (super && super->active.journal == journal) {
+      size = super->active.journal_size;
+      before = super->active.manifest_number;
+    }
+    // No number that may have been seen is given out again: a version takes a page or more.
+    found_.version_max = std::max(found_.version_max, before + size / format::kPageSize);
+    Add(JournalPath(folder_, journal), 0, what,
+        "The journal holds the newest small commits. What of them is gone cannot be told: versions "
+        "that were acknowledged may be lost. The newest version that is known is version " +
+            std::to_string(newest) + ".",
+        Remedy::kGiveUp);
   }
 
   format::VersionEntry NewestByJournal(const format::Superblock& super) {
@@ -111,9 +214,10 @@ class Examiner {
     const std::string path = JournalPath(folder_, super.journal);
     const auto mapping = maps_.Get(super.journal);
     Status status = mapping.status();
+    std::string lost = mapping.ok() ? WhatIsLost(**mapping, super, path) : status.message();
     if (mapping.ok()) {
       const Result<JournalContent> content = LoadJournal(**mapping, super, path);
-      if (content.ok()) return NewestOf(super, *content);
+      if (content.ok() && lost.empty()) return NewestOf(super, *content);
       status = content.status();
     }
     found_.needs_anchor = true;
@@ -124,6 +228,10 @@ class Examiner {
         newest = entry;
       }
     }
+    if (!lost.empty()) {
+      ReportLostFrames(super.journal, lost, newest.version);
+      return newest;
+    }
     Add(path, 0, status.message(),
         "The journal, which holds the newest small commits, cannot be read through. The newest "
         "version in it that is whole is version " +
@@ -132,19 +240,45 @@ class Examiner {
     return newest;
   }
 
-  void LookAtVersions(const format::VersionEntry& newest) {
-    for (const auto& entry : found_.inventory.versions) {
-      found_.version_max = std::max(found_.version_max, entry.version);
+  // Why frames may be gone of which nothing tells any more; empty when none are.
+  std::string WhatIsLost(const os::Mapping& mapping, const format::Superblock& super,
+                         const std::string& path) const {
+    const base::ByteSpan bytes = mapping.bytes();
+    const uint64_t half_size = super.journal_size;
+    if (bytes.size() < half_size) {
+      return path + ": expected " + std::to_string(2 * half_size) + " bytes, found " +
+             std::to_string(bytes.size()) + ": less than the first half";
     }
-    for (const std::string& name : found_.inventory.names) {
-      const auto [kind, number] = ParseStoreName(name);
-      if (kind == StoreName::kManifest) found_.version_max = std::max(found_.version_max, number);
-    }
-    for (const FoundJournal& journal : found_.inventory.journals) {
-      for (const FoundFrame& frame : journal.frames) {
-        found_.version_max = std::max(found_.version_max, frame.head.version);
+    // As far as frames are whole one behind the other.
+    uint64_t end = 0;
+    const auto& journals = found_.inventory.journals;
+    const auto journal = std::find_if(journals.begin(), journals.end(), [&](const auto& other) {
+      return other.number == super.journal;
+    });
+    if (journal != journals.end()) {
+      for (const FoundFrame& frame : journal->frames) {
+        const bool follows = frame.head.offset == end && !frame.whole_at.empty();
+        if (follows && frame.head.size <= half_size - end) end += frame.head.size;
       }
     }
+    if (end == half_size) return "";
+    for (const uint64_t at : {end, half_size + end}) {
+      if (at + format::kFrameHeadSize > bytes.size()) continue;
+      if (IsFrameOfOthers(bytes.subspan(at), super.store, super.journal, end)) {
+        return path + " at offset " + std::to_string(at) +
+               ": a frame of another journal or another place";
+      }
+    }
+    // With both halves there, what is behind is what is left of a commit that did not happen.
+    const bool has_both = bytes.size() == 2 * half_size;
+    if (!has_both && !IsZero(bytes.subspan(end, half_size - end))) {
+      return path + ": expected " + std::to_string(2 * half_size) + " bytes, found " +
+             std::to_string(bytes.size()) + ", and no whole frame at offset " + std::to_string(end);
+    }
+    return "";
+  }
+
+  void LookAtVersions(const format::VersionEntry& newest) {
     found_.version_max = std::max(found_.version_max, newest.version);
     if (!LookAtVersion(newest, true)) return;
     const std::vector<format::VersionEntry> history = found_.versions.front().manifest->history;
@@ -321,8 +455,8 @@ class Examiner {
       if (!mapping.ok()) continue;  // What needs it was reported.
       const bool is_current = super && super->active.journal == journal.number;
       const uint64_t half_size = is_current ? super->active.journal_size : 0;
-      JournalHealth health = ExamineJournal((*mapping)->bytes(), journal, half_size,
-                                            JournalPath(folder_, journal.number));
+      JournalHealth health = ExamineJournal((*mapping)->bytes(), found_.inventory.store, journal,
+                                            half_size, JournalPath(folder_, journal.number));
       for (Finding& finding : health.findings) found_.findings.push_back(std::move(finding));
       for (JournalMending& mending : health.mendings) {
         found_.mendings.push_back(std::move(mending));

@@ -49,11 +49,14 @@ struct Examination {
   std::vector<ExaminedVersion> versions;
   // When the newest version does not open: the newest that does.
   std::optional<ExaminedVersion> fallback;
-  uint64_t version_max = 0;  // Of all versions of which there is a trace.
+  uint64_t version_max = 0;  // Of all versions of which there is, or may have been, a trace.
   std::vector<ExaminedSegment> segments;
 
-  bool is_super_damaged = false;    // Some copy is, or its size.
-  bool needs_anchor = false;        // The superblock does not lead to the newest version.
+  bool is_super_damaged = false;  // Some copy is, or its size.
+  bool needs_anchor = false;      // The superblock does not lead to the newest version.
+  // Versions newer than `versions` tells of may have been lost, acknowledged ones among them: none
+  // of these may become current unless losses are accepted.
+  bool may_hide_newer = false;
   bool is_journal_usable = true;    // The superblock's.
   std::set<uint64_t> bad_journals;  // Segments in them should be files of their own.
   std::vector<JournalMending> mendings;

@@ -14,6 +14,7 @@ using base::Status;
 
 // Where a manifest, a segment and a frame have the store's uuid, and a frame its own offset.
 constexpr size_t kUuidOffset = 16;
+constexpr size_t kFrameJournalOffset = 32;
 constexpr size_t kFrameOffsetOffset = 40;
 
 // Reads the beginning of a file; fewer bytes when it is shorter, none when it cannot be read.
@@ -139,8 +140,15 @@ class InventoryTaker {
   void AddFrames(const FoundJournal& journal) {
     for (const FoundFrame& frame : journal.frames) {
       const format::FrameHead& head = frame.head;
-      const auto is_same = [&](const auto& entry) { return entry.version == head.version; };
-      if (std::any_of(found_.versions.begin(), found_.versions.end(), is_same)) continue;
+      const auto same =
+          std::find_if(found_.versions.begin(), found_.versions.end(),
+                       [&](const auto& entry) { return entry.version == head.version; });
+      const bool is_known = same != found_.versions.end();
+      // Of a file and a frame that differ, the file is what a commit left that did not happen: a
+      // frame that is whole has happened, and then no file of its number is written.
+      if (is_known && (same->location.journal != 0 || same->digest == head.manifest_digest)) {
+        continue;
+      }
       format::VersionEntry entry{head.version,
                                  0,
                                  {journal.number, head.offset + head.manifest_offset},
@@ -149,7 +157,11 @@ class InventoryTaker {
       const auto manifest = ReadManifest(files_, folder_, found_.store, entry);
       if (!manifest.ok()) continue;
       entry.wall_ns = manifest->wall_ns;
-      found_.versions.push_back(entry);
+      if (is_known) {
+        *same = entry;
+      } else {
+        found_.versions.push_back(entry);
+      }
     }
   }
 
@@ -184,6 +196,18 @@ bool IsFrameWhole(base::ByteSpan bytes, const format::FrameHead& head) {
       bytes.subspan(format::kFrameHeadSize, head.size - format::kFrameHeadSize);
   return base::Crc32c(payload, format::FrameCrcSeed(head.store, head.journal, head.offset)) ==
          head.payload_crc;
+}
+
+bool IsFrameOfOthers(base::ByteSpan bytes, const format::Uuid& store, uint64_t journal,
+                     uint64_t offset) {
+  if (bytes.size() < format::kFrameHeadSize) return false;
+  const auto its_store = base::Load<format::Uuid>(bytes.data() + kUuidOffset);
+  const auto its_journal = base::Load<uint64_t>(bytes.data() + kFrameJournalOffset);
+  const auto its_offset = base::Load<uint64_t>(bytes.data() + kFrameOffsetOffset);
+  if (its_store == store && its_journal == journal && its_offset == offset) return false;
+  return format::DecodeFrameHead(bytes, its_store, its_journal, its_offset, format::kJournalSizeMax,
+                                 "")
+      .ok();
 }
 
 std::vector<FoundFrame> ScanJournal(base::ByteSpan bytes, const format::Uuid& store,

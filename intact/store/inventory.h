@@ -57,6 +57,11 @@ std::vector<FoundFrame> ScanJournal(base::ByteSpan bytes, const format::Uuid& st
 // The payload of a frame agrees with its head. `bytes` begins at the frame.
 bool IsFrameWhole(base::ByteSpan bytes, const format::FrameHead& head);
 
+// A frame begins at `bytes` that is whole in its head, but not of this place: somebody put it
+// there. A crash leaves none, since a journal begins as zeros.
+bool IsFrameOfOthers(base::ByteSpan bytes, const format::Uuid& store, uint64_t journal,
+                     uint64_t offset);
+
 // "seg-12" -> {kSegment, 12}.
 enum class StoreName : unsigned char { kNone, kSuper, kLock, kManifest, kSegment, kJournal };
 std::pair<StoreName, uint64_t> ParseStoreName(std::string_view name);

@@ -82,7 +82,20 @@ Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& sto
   }
   // A frame is written only after the one before was synced: one that is whole behind one that is
   // not means that what was on the disk is damaged, in both halves.
+  // Hostile heads may all claim the rest of the half: what is read for them has a bound.
+  uint64_t budget = 2 * bytes.size();
   for (uint64_t at = content.end + format::kPageSize; at < half_size; at += format::kPageSize) {
+    const Result<format::FrameHead> head = format::DecodeFrameHead(
+        bytes.subspan(at, half_size - at), store, journal, at, half_size, what);
+    const bool is_mirrored =
+        format::DecodeFrameHead(bytes.subspan(half_size + at), store, journal, at, half_size, what)
+            .ok();
+    if (!head.ok() && !is_mirrored) continue;
+    budget -= std::min(budget, 2 * (head.ok() ? head->size : half_size - at));
+    if (budget == 0) {
+      return base::Corruption(what + " at offset " + std::to_string(content.end) +
+                              ": frames are damaged in both halves, and others claim their place");
+    }
     const Result<JournalFrame> later =
         ReadEither(bytes, store, journal, at, what, JournalHalves::kOne);
     if (later.code() == base::Code::kNotFound) continue;

@@ -40,9 +40,9 @@ std::optional<base::Bytes> JoinHalves(base::ByteSpan first, base::ByteSpan secon
 
 class Examiner {
  public:
-  Examiner(base::ByteSpan bytes, const FoundJournal& journal, uint64_t half_size,
-           const std::string& path)
-      : bytes_(bytes), journal_(journal), half_size_(half_size), path_(path) {}
+  Examiner(base::ByteSpan bytes, const format::Uuid& store, const FoundJournal& journal,
+           uint64_t half_size, const std::string& path)
+      : bytes_(bytes), store_(store), journal_(journal), half_size_(half_size), path_(path) {}
 
   JournalHealth Run() {
     if (!HasTwoHalves()) {
@@ -129,6 +129,8 @@ class Examiner {
       const auto at =
           std::find_if(tail.begin(), tail.end(), [](std::byte b) { return b != std::byte{0}; });
       if (at == tail.end()) continue;
+      // Another journal took this one's name: no rest of a commit, and maybe the only copy.
+      if (IsFrameOfOthers(tail, store_, journal_.number, end)) continue;
       const auto offset = static_cast<uint64_t>(&*at - bytes_.data());
       // Up to the last byte that is not zero: journals are mostly zeros.
       const auto last =
@@ -144,6 +146,7 @@ class Examiner {
   }
 
   base::ByteSpan bytes_;
+  const format::Uuid& store_;
   const FoundJournal& journal_;
   uint64_t half_size_;
   const std::string& path_;
@@ -152,9 +155,10 @@ class Examiner {
 
 }  // namespace
 
-JournalHealth ExamineJournal(base::ByteSpan bytes, const FoundJournal& journal, uint64_t half_size,
+JournalHealth ExamineJournal(base::ByteSpan bytes, const format::Uuid& store,
+                             const FoundJournal& journal, uint64_t half_size,
                              const std::string& path) {
-  return Examiner(bytes, journal, half_size, path).Run();
+  return Examiner(bytes, store, journal, half_size, path).Run();
 }
 
 }  // namespace intact::store

@@ -16,7 +16,8 @@ struct JournalHealth {
 
 // `half_size` is what the superblock says, 0 when the journal is not its own: then the frames must
 // tell.
-JournalHealth ExamineJournal(base::ByteSpan bytes, const FoundJournal& journal, uint64_t half_size,
+JournalHealth ExamineJournal(base::ByteSpan bytes, const format::Uuid& store,
+                             const FoundJournal& journal, uint64_t half_size,
                              const std::string& path);
 
 }  // namespace intact::store

@@ -53,15 +53,18 @@ class Migrator {
 
   Status Renew(const LoadedVersion& loaded) {
     const Snapshot& old = *loaded.snapshot;
+    const uint64_t journal = loaded.super.active.journal;
+    if (journal != 0) {
+      INTACT_RETURN_IF_ERROR(MakeJournalDurable(files_, folder_, old.uuid(), journal));
+    }
     format::Manifest manifest = old.manifest();
     manifest.history.push_back(old.self());
     INTACT_RETURN_IF_ERROR(CopySegments(old, manifest));
     manifest.parent = old.version();
     manifest.version = old.version() + 1;
     manifest.wall_ns = os::RealClock().wall_ns();
-    const bool keeps_journal = loaded.super.active.journal != 0;
     INTACT_RETURN_IF_ERROR(
-        WriteVersion(files_, folder_, manifest, loaded.super.active, keeps_journal));
+        WriteVersion(files_, folder_, manifest, loaded.super.active, journal != 0));
     report_.version = manifest.version;
     if (Status verified = VerifyNew(); !verified.ok()) return GoBack(loaded, verified);
     if (options_.keeps_old) return base::Ok();

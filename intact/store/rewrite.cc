@@ -103,6 +103,17 @@ Status WriteVersion(os::FileSystem& files, const std::string& folder,
   return ReplaceSuper(files, folder, super);
 }
 
+Status MakeJournalDurable(os::FileSystem& files, const std::string& folder,
+                          const format::Uuid& store, uint64_t journal) {
+  const std::string path = JournalPath(folder, journal);
+  const auto mapping = files.Map(path);
+  if (mapping.code() == base::Code::kNotFound) return base::Ok();
+  INTACT_RETURN_IF_ERROR(mapping.status());
+  const Result<JournalContent> content = ReadJournal((*mapping)->bytes(), store, journal, path);
+  if (!content.ok()) return base::Ok();
+  return JournalWriter::Open(files, path, journal, *content).status();
+}
+
 Status CopySegment(os::FileSystem& files, const Segment& segment, const std::string& path) {
   for (const format::SectionEntry& section : segment.header().sections) {
     INTACT_RETURN_IF_ERROR(segment.Check(section.kind, PageUse::kRelease));

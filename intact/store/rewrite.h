@@ -33,6 +33,13 @@ base::Status WriteVersion(os::FileSystem& files, const std::string& folder,
                           const format::Manifest& manifest, const format::Superblock& before,
                           bool keeps_journal);
 
+// Writes the last frame of `journal` again, and every one that is whole in one half only, and
+// syncs, as a writer does that opens the store: a writer killed before its sync leaves a frame that
+// is read but not on the disk. Before something durable is built on it. A journal that cannot be
+// read through is left alone: only older frames, synced long ago, can be used of it.
+base::Status MakeJournalDurable(os::FileSystem& files, const std::string& folder,
+                                const format::Uuid& store, uint64_t journal);
+
 // Copies a segment's bytes into the file `path`, synced, its name not yet; compares every checksum
 // before.
 base::Status CopySegment(os::FileSystem& files, const Segment& segment, const std::string& path);

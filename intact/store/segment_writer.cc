@@ -48,6 +48,7 @@ class MemoryFile final : public os::File {
   }
   Status Sync() override { return base::Ok(); }
   Result<uint64_t> Size() const override { return uint64_t{bytes_.size()}; }
+  Result<os::FileId> Id() const override { return os::FileId{}; }
 
  private:
   base::Bytes& bytes_;
@@ -397,6 +398,8 @@ class SegmentWriter {
                      SectionSink& row_table, SectionSink& rest) const {
     std::vector<float> vector(plan_.dimensions);
     base::Bytes again;
+    // The row in the run that took the place of the one that repeats say and that is left behind.
+    std::unordered_map<uint32_t, size_t> stand_ins;
     const base::ByteSpan column = run.source->Raw(format::kSectionRest);
     size_t released = 0;
     for (size_t i = 0; i < run.count; ++i, ++row) {
@@ -404,8 +407,17 @@ class SegmentWriter {
       INTACT_ASSIGN_OR_RETURN(base::ByteSpan encoded, run.source->EncodedVector(local_row));
       const auto end = static_cast<size_t>(encoded.data() - column.data()) + encoded.size();
       uint32_t crc = run.source->vector_crc(local_row);
-      const std::optional<uint32_t> back = format::DecodeRepeat(encoded);
-      const bool is_torn = back && (run.is_picked || *back > local_row - run.begin);
+      bool is_torn = false;
+      if (const auto back = format::DecodeRepeat(encoded); back && *back <= local_row) {
+        const uint32_t said = local_row - *back;
+        const size_t place = PlaceOf(run, said);
+        const auto stand_in = stand_ins.try_emplace(said, place == kNoPlace ? i : place).first;
+        is_torn = stand_in->second == i;
+        if (!is_torn) {
+          again = format::EncodeRepeat(static_cast<uint32_t>(i - stand_in->second));
+          encoded = again;
+        }
+      }
       const bool is_renumbered = run.source->first_row() + local_row != row;
       if (is_torn || is_renumbered) {
         INTACT_RETURN_IF_ERROR(run.source->ReadVector(local_row, vector));

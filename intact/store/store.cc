@@ -39,7 +39,8 @@ std::string WithoutEndSlashes(std::string path) {
 
 Result<std::unique_ptr<os::FileLock>> LockFolder(os::FileSystem& files, const std::string& folder,
                                                  int64_t wait_ms, const os::Clock& clock) {
-  const int64_t deadline_ns = clock.monotonic_ns() + wait_ms * 1'000'000;
+  constexpr int64_t kWaitMsMax = int64_t{1} << 40;  // Longer than anyone waits.
+  const int64_t deadline_ns = clock.monotonic_ns() + std::min(wait_ms, kWaitMsMax) * 1'000'000;
   for (;;) {
     Result<std::unique_ptr<os::FileLock>> lock = files.Lock(os::JoinPath(folder, kLockName));
     if (lock.ok() || lock.code() != Code::kUnavailable || clock.monotonic_ns() >= deadline_ns) {
@@ -311,7 +312,8 @@ Result<uint64_t> Store::State::WriteBatches(std::span<const WriteBatch* const> b
            std::any_of(segment->header().sections.begin(), segment->header().sections.end(),
                        [](const auto& entry) { return entry.kind >= format::kEngineSectionFirst; });
   };
-  if (std::any_of(current->segments().begin(), current->segments().end(), has_sections)) {
+  if (!current->engine_state().empty() ||
+      std::any_of(current->segments().begin(), current->segments().end(), has_sections)) {
     return base::InvalidArgument(folder +
                                  " holds more than vectors by key; it is not written in this way");
   }

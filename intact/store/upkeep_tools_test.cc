@@ -2,6 +2,9 @@
 // Method: stores in memory, damaged byte by byte; what comes out is compared with what went in.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <map>
 #include <random>
 
 #include "intact/store/backup.h"
@@ -14,6 +17,7 @@
 #include "intact/store/script_test.h"
 #include "intact/store/store.h"
 #include "intact/testing/crash_file_system.h"
+#include "intact/testing/forwarding_file_system.h"
 
 namespace intact::store {
 namespace {
@@ -23,7 +27,8 @@ using testing::CrashFileSystem;
 const std::string kFolder = "/data/store";
 const std::string kTarget = "/data/copy";
 constexpr uint32_t kDimensions = 8;
-constexpr uint64_t kMany = 6000;  // Enough for files of their own and a key filter.
+constexpr uint64_t kLarge = 12000;  // Too much for a frame of a journal.
+constexpr uint64_t kMany = 6000;    // Enough for files of their own and a key filter.
 
 base::Digest Key(uint64_t number) { return base::DigestOf("key " + std::to_string(number)); }
 
@@ -304,6 +309,175 @@ TEST_F(UpkeepTools, SalvageReadsCutFilesAndHeadersWithAFlippedBit) {
   EXPECT_LT(SalvagedRows(*found), row_count_);
   EXPECT_GT(SalvagedRows(*found), kMany + kMany / 3);
   EXPECT_EQ(disk_.ListNames("/data")->size(), 1u) << "scratch files stayed";
+}
+
+// Which files a fault takes, of a store whose newest versions are in a journal.
+// A journal that begins with a frame of another store and another journal, in both halves.
+void PutForeignFrame(base::Bytes& bytes, uint64_t journal, uint64_t half_size) {
+  const format::Uuid other{};
+  FrameBuilder frame(other, journal + 1, 0);
+  frame.AddImage(base::AsBytes("another's"));
+  format::Manifest manifest;
+  manifest.store = other;
+  manifest.version = 3;
+  manifest.spec.dimensions = kDimensions;
+  frame.Finish(manifest, 2);
+  std::fill(bytes.begin(), bytes.end(), std::byte{0});
+  for (const uint64_t half : {uint64_t{0}, half_size}) {
+    std::copy(frame.bytes().begin(), frame.bytes().end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(half));
+  }
+}
+
+struct LossCase {
+  const char* name;
+  std::function<void(CrashFileSystem& disk, uint64_t journal, uint64_t half_size)> damage;
+};
+
+TEST_F(UpkeepTools, AcknowledgedVersionsAreDroppedOnlyWithLossAccepted) {
+  const auto swap = [](CrashFileSystem& disk, const std::string& a, const std::string& b) {
+    std::swap(disk.MutableContent(a), disk.MutableContent(b));
+  };
+  const std::string super = SuperPath(kFolder);
+  const LossCase cases[] = {
+      {"journal removed",
+       [](CrashFileSystem& disk, uint64_t journal, uint64_t) {
+         EXPECT_TRUE(disk.Remove(JournalPath(kFolder, journal)).ok());
+       }},
+      {"journal empty",
+       [](CrashFileSystem& disk, uint64_t journal, uint64_t) {
+         disk.MutableContent(JournalPath(kFolder, journal)).clear();
+       }},
+      {"journal cut in its first half",
+       [](CrashFileSystem& disk, uint64_t journal, uint64_t half_size) {
+         disk.MutableContent(JournalPath(kFolder, journal)).resize(half_size - 1);
+       }},
+      {"journal cut in its first frames",
+       [](CrashFileSystem& disk, uint64_t journal, uint64_t) {
+         disk.MutableContent(JournalPath(kFolder, journal)).resize(2 * format::kPageSize);
+       }},
+      {"journal replaced by a segment",
+       [&](CrashFileSystem& disk, uint64_t journal, uint64_t) {
+         swap(disk, JournalPath(kFolder, journal), Current()->segments()[0]->path());
+       }},
+      {"superblock and journal swapped",
+       [&](CrashFileSystem& disk, uint64_t journal, uint64_t) {
+         swap(disk, super, JournalPath(kFolder, journal));
+       }},
+      {"frames of another journal",
+       [](CrashFileSystem& disk, uint64_t journal, uint64_t half_size) {
+         PutForeignFrame(disk.MutableContent(JournalPath(kFolder, journal)), journal, half_size);
+       }},
+  };
+  const uint64_t version = Current()->version();
+  const uint64_t journal = CurrentJournal();
+  const uint64_t half_size = LoadVersion(disk_, kFolder)->super.active.journal_size;
+  for (const LossCase& loss : cases) {
+    SCOPED_TRACE(loss.name);
+    const auto disk = disk_.AfterKill();
+    loss.damage(*disk, journal, half_size);
+    const std::vector<std::string> paths = disk->Paths();
+    std::vector<base::Bytes> before;
+    for (const std::string& path : paths) before.push_back(disk->MutableContent(path));
+    auto report = Examine(*disk, kFolder, {.repairs = true});
+    ASSERT_TRUE(report.ok()) << report.status().ToString();
+    EXPECT_TRUE(report->NeedsSalvage());
+    EXPECT_TRUE(report->actions.empty());
+    for (size_t i = 0; i < paths.size(); ++i) {
+      EXPECT_EQ(disk->MutableContent(paths[i]) == before[i], true) << paths[i];
+    }
+    report = Examine(*disk, kFolder, {.repairs = true, .accepts_loss = true});
+    ASSERT_TRUE(report.ok()) << report.status().ToString();
+    const auto after = Store::OpenReadOnly(*disk, kFolder);
+    if (!after.ok()) continue;  // Salvage helps.
+    EXPECT_TRUE(report->IsSound());
+    EXPECT_GT((*after)->version(), version) << "a number was given out again";
+  }
+}
+
+TEST_F(UpkeepTools, ASuperblockAndTheNewestManifestSwappedAreALoss) {
+  {
+    const auto store = Store::OpenWriter(disk_, kFolder, {});
+    ASSERT_TRUE(store.ok());
+    Put(**store, row_count_, kLarge);
+  }
+  const uint64_t version = Current()->version();
+  ASSERT_EQ(Current()->self().location.journal, 0u);
+  std::swap(disk_.MutableContent(SuperPath(kFolder)),
+            disk_.MutableContent(ManifestPath(kFolder, version)));
+  DoctorReport report = Look(true);
+  EXPECT_TRUE(report.NeedsSalvage());
+  EXPECT_FALSE(Store::OpenReadOnly(disk_, kFolder).ok());
+  EXPECT_TRUE(Look(true, true).IsSound());
+  EXPECT_GT(Current()->version(), version);
+  row_count_ -= kLarge;
+  ExpectAllThere(kFolder);
+}
+
+TEST_F(UpkeepTools, ASuperblockOlderThanTheStoreIsMadeAgain) {
+  const base::Bytes old_super = disk_.MutableContent(SuperPath(kFolder));
+  for (int i = 0; i < 2; ++i) {
+    const auto store = Store::OpenWriter(disk_, kFolder, {});
+    ASSERT_TRUE(store.ok());
+    Put(**store, row_count_, kLarge);
+    Put(**store, row_count_, 1);
+  }
+  const uint64_t version = Current()->version();
+  disk_.MutableContent(SuperPath(kFolder)) = old_super;
+  ExpectRepairable();
+  EXPECT_GE(Current()->version(), version);
+}
+
+TEST_F(UpkeepTools, ARepairMakesTheLastFrameDurableFirst) {
+  const std::string order = Current()->segments()[0]->path();
+  const uint64_t offset =
+      Current()->segments()[0]->header().Find(format::kSectionKeyOrder)->offset + 20;
+  const std::string journal = JournalPath(kFolder, CurrentJournal());
+  // Killed between writing the frame and its sync.
+  std::unique_ptr<CrashFileSystem> killed;
+  disk_.set_observer([&](uint64_t, CrashFileSystem::Operation operation, const std::string& path) {
+    if (operation == CrashFileSystem::Operation::kSync && path == journal) {
+      killed = disk_.AfterKill();
+    }
+  });
+  {
+    const auto store = Store::OpenWriter(disk_, kFolder, {});
+    ASSERT_TRUE(store.ok());
+    Put(**store, row_count_, 1);
+  }
+  disk_.set_observer(nullptr);
+  ASSERT_NE(killed, nullptr);
+  ASSERT_EQ((*Store::OpenReadOnly(*killed, kFolder))->row_count(), row_count_);
+  ASSERT_EQ((*Store::OpenReadOnly(*killed->AfterPowerLoss(0), kFolder))->row_count(),
+            row_count_ - 1);
+  killed->MutableContent(order)[offset] ^= std::byte{0x20};
+  DoctorOptions options;
+  options.repairs = true;
+  ASSERT_TRUE(Examine(*killed, kFolder, options)->IsSound());
+  const auto after = killed->AfterPowerLoss(0);
+  const auto snapshot = Store::OpenReadOnly(*after, kFolder);
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status().ToString();
+  EXPECT_EQ((*snapshot)->row_count(), row_count_);
+}
+
+class MapCounter final : public testing::ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  base::Result<std::unique_ptr<os::Mapping>> Map(const std::string& path) override {
+    ++counts[path];
+    return ForwardingFileSystem::Map(path);
+  }
+  std::map<std::string, int> counts;
+};
+
+TEST_F(UpkeepTools, ABackupOfAllVersionsOpensEachSegmentOnce) {
+  ASSERT_GE(Current()->history().size(), 9u);
+  MapCounter counter(disk_);
+  BackupOptions options;
+  options.all_versions = true;
+  ASSERT_TRUE(Backup(counter, kFolder, kTarget, options).ok());
+  EXPECT_EQ(counter.counts[SegmentPath(kFolder, Current()->segments()[0]->id())], 1);
+  EXPECT_LE(counter.counts[JournalPath(kFolder, CurrentJournal())], 2);
 }
 
 TEST_F(UpkeepTools, ABackupIsTheSameStoreWithoutAJournal) {

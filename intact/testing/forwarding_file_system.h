@@ -23,6 +23,7 @@ class ForwardingFile : public os::File {
   }
   base::Status Sync() override { return below_->Sync(); }
   base::Result<uint64_t> Size() const override { return below_->Size(); }
+  base::Result<os::FileId> Id() const override { return below_->Id(); }
 
  private:
   std::unique_ptr<os::File> below_;

@@ -201,27 +201,23 @@ namespace {
 // A damaged copy of a store.
 class DamagedCopy {
  public:
-  DamagedCopy(Site& site, Tally& tally, std::string folder, uint64_t version, Damage damage,
+  DamagedCopy(Site& site, Tally& tally, std::string folder, const CopiedStore& copy, Damage damage,
               std::string what)
       : site_(site),
         tally_(tally),
         folder_(std::move(folder)),
-        version_(version),
+        copy_(copy),
         damage_(damage),
-        what_(std::move(what)) {
-    const bool is_journal = what_.find("journal-") != std::string::npos;
-    const bool is_cut = damage == Damage::kTruncate || damage == Damage::kRemove;
-    may_hide_versions_ = damage == Damage::kSwap || (is_journal && is_cut);
-  }
+        what_(std::move(what)) {}
 
   void Read() {
     const auto snapshot = Store::OpenReadOnly(os::RealFileSystem(), folder_);
     Judgement judgement;
     if (!snapshot.ok()) {
       judgement = Judgement::Error(snapshot.status());
-    } else if ((*snapshot)->version() != version_ && damage_ == Damage::kFlipBit) {
+    } else if (damage_ == Damage::kFlipBit && !IsPromised((*snapshot)->version())) {
       judgement = Judgement::Wrong("version " + std::to_string((*snapshot)->version()) +
-                                   " instead of " + std::to_string(version_));
+                                   " instead of " + std::to_string(copy_.version));
     } else if (site_.script->Knows((*snapshot)->version())) {
       judgement = site_.script->Judge(**snapshot, JudgeDepth::kContent);
     }
@@ -234,20 +230,12 @@ class DamagedCopy {
   }
 
   void Repair() {
-    if (!may_hide_versions_ && IsSoundAfterRepair(false)) {
+    if (IsSoundAfterRepair(false)) {
       tally_.Add(Count::kDamagesRepaired);
-      const auto snapshot = Store::OpenReadOnly(os::RealFileSystem(), folder_);
-      if (!snapshot.ok()) return Wrong("repaired, but: " + snapshot.status().ToString());
-      // What had to be written again is a version of its own, with the same content.
-      const uint64_t version = (*snapshot)->version();
-      if (version != version_ && (version < version_ || (*snapshot)->parent() != version_)) {
-        return Wrong("repaired to version " + std::to_string(version) + " of parent " +
-                     std::to_string((*snapshot)->parent()));
-      }
-      const Judgement judgement = site_.script->JudgeAs(version_, **snapshot, JudgeDepth::kContent);
-      if (!judgement.is_right()) return Wrong("repaired, but: " + judgement.what);
+      if (const auto wrong = WrongAfterRepair()) return Wrong("repaired, but: " + *wrong);
     } else if (IsSoundAfterRepair(true)) {
       tally_.Add(Count::kDamagesGivenUp);
+      if (const auto wrong = WrongAfterLoss()) return Wrong("given up, but: " + *wrong);
     } else {
       return;
     }
@@ -259,6 +247,40 @@ class DamagedCopy {
     const auto report = store::Examine(os::RealFileSystem(), folder_,
                                        {.repairs = true, .accepts_loss = accepts_loss});
     return report.ok() && report->IsSound();
+  }
+
+  // Of the last commit, when its writer was killed in it, there may be a frame in one half only, or
+  // files that no superblock names yet: damage may take it back, or show it.
+  bool IsPromised(uint64_t version) const {
+    return version >= std::min(copy_.acknowledged, copy_.version) &&
+           version <= std::max(copy_.attempted, copy_.version);
+  }
+
+  // The newest version, or one made by the repair with the same content.
+  std::optional<std::string> WrongAfterRepair() {
+    const auto snapshot = Store::OpenReadOnly(os::RealFileSystem(), folder_);
+    if (!snapshot.ok()) return snapshot.status().ToString();
+    std::string wrong = "version " + std::to_string((*snapshot)->version()) + " of parent " +
+                        std::to_string((*snapshot)->parent()) + " instead of " +
+                        std::to_string(copy_.version);
+    for (const uint64_t version : {(*snapshot)->version(), (*snapshot)->parent()}) {
+      if (!IsPromised(version)) continue;
+      const Judgement judgement = site_.script->JudgeAs(version, **snapshot, JudgeDepth::kContent);
+      if (judgement.is_right()) return std::nullopt;
+      wrong += "; " + judgement.what;
+    }
+    return wrong;
+  }
+
+  // The number of a version that was acknowledged means its content, or nothing.
+  std::optional<std::string> WrongAfterLoss() {
+    const auto snapshot = Store::OpenReadOnly(os::RealFileSystem(), folder_);
+    if (!snapshot.ok()) return snapshot.status().ToString();
+    const uint64_t version = (*snapshot)->version();
+    if (version > copy_.acknowledged || !site_.script->Knows(version)) return std::nullopt;
+    const Judgement judgement = site_.script->Judge(**snapshot, JudgeDepth::kContent);
+    if (judgement.kind != Judgement::Kind::kWrong) return std::nullopt;
+    return judgement.what;
   }
 
   // Sound is what can be read through, and written.
@@ -278,23 +300,20 @@ class DamagedCopy {
   Site& site_;
   Tally& tally_;
   std::string folder_;
-  uint64_t version_;
+  CopiedStore copy_;
   Damage damage_;
   std::string what_;
-  // The journal, or two files, are gone: that there were newer versions nobody can know, and repair
-  // goes back to the newest one that is left.
-  bool may_hide_versions_ = false;
 };
 
 }  // namespace
 
-void RunDamages(Site& site, Tally& tally, uint32_t seed, const std::string& copy, uint64_t version,
-                int rounds, const std::string& scratch) {
+void RunDamages(Site& site, Tally& tally, uint32_t seed, const CopiedStore& copy, int rounds,
+                const std::string& scratch) {
   std::mt19937 random(seed);
   for (int round = 0; round < rounds; ++round) {
-    CopyFolder(copy, scratch);
+    CopyFolder(copy.folder, scratch);
     const auto damage = static_cast<Damage>(random() % kDamageCount);
-    DamagedCopy damaged(site, tally, scratch, version, damage, Inflict(damage, scratch, random));
+    DamagedCopy damaged(site, tally, scratch, copy, damage, Inflict(damage, scratch, random));
     tally.Add(Count::kDamages);
     damaged.Read();
     damaged.Repair();

@@ -28,10 +28,17 @@ struct Site {
 // Verifies and backs up while others write; backups go to `scratch`.
 [[noreturn]] void RunChecker(std::vector<Site>& sites, Tally& tally, uint32_t seed,
                              const std::string& scratch);
-// `copy` holds the site's store at `version`, and nobody writes it. Damages copies of it in
-// `scratch`, in `rounds` ways.
-[[noreturn]] void RunDamages(Site& site, Tally& tally, uint32_t seed, const std::string& copy,
-                             uint64_t version, int rounds, const std::string& scratch);
+// A site's store as its writer left it, and what was promised of it then. Nobody writes it.
+struct CopiedStore {
+  std::string folder;
+  uint64_t version = 0;  // As read.
+  uint64_t acknowledged = 0;
+  uint64_t attempted = 0;
+};
+
+// Damages copies of `copy` in `scratch`, in `rounds` ways.
+[[noreturn]] void RunDamages(Site& site, Tally& tally, uint32_t seed, const CopiedStore& copy,
+                             int rounds, const std::string& scratch);
 
 // What is left when a writer is dead: nullopt when it is what was promised.
 std::optional<std::string> Inspect(Site& site, Tally& tally, bool verifies);

@@ -131,7 +131,7 @@ class Soak {
   Shared* shared_ = nullptr;
   std::vector<Site> sites_;
   std::vector<Child> children_;
-  uint64_t copied_version_ = 0;
+  CopiedStore copied_;
   size_t copied_site_ = 0;
   Time started_ = std::chrono::steady_clock::now();
   std::vector<Minute> minutes_;
@@ -195,8 +195,7 @@ void Soak::RunChild(const Child& child, uint32_t seed) {
     case Role::kChecker:
       RunChecker(sites_, tally, seed, arguments_.folder + "/backup");
     case Role::kDamages:
-      RunDamages(sites_[copied_site_], tally, seed, arguments_.folder + "/copy", copied_version_, 8,
-                 arguments_.folder + "/damaged");
+      RunDamages(sites_[copied_site_], tally, seed, copied_, 8, arguments_.folder + "/damaged");
   }
   _exit(2);
 }
@@ -238,8 +237,10 @@ void Soak::StartDamages(size_t site) {
   Child& damages = children_.back();
   if (damages.pid != 0 || sites_[site].script->version() == 0) return;
   copied_site_ = site;
-  copied_version_ = sites_[site].script->version();
-  CopyFolder(sites_[site].folder, arguments_.folder + "/copy");
+  const Promise& promise = *sites_[site].promise;
+  copied_ = {arguments_.folder + "/copy", sites_[site].script->version(), promise.acknowledged,
+             promise.attempted};
+  CopyFolder(sites_[site].folder, copied_.folder);
   Start(damages);
 }
 
