@@ -18,8 +18,8 @@ using base::Status;
 // A commit that could take more than this gets files of its own.
 constexpr uint64_t kFrameSizeMax = uint64_t{1} << 20;
 // The first journal holds about so many commits like the one it is made for.
-constexpr uint64_t kFirstJournalFrames = 16;
-constexpr uint64_t kFirstJournalSize = uint64_t{256} << 10;
+constexpr uint64_t kFirstJournalFrames = 4;
+constexpr uint64_t kFirstJournalSize = uint64_t{64} << 10;
 // Full journals that segments may still lie in.
 constexpr size_t kFullJournalsMax = 2;
 
