@@ -47,7 +47,7 @@ class Copier {
     INTACT_RETURN_IF_ERROR(CreateFolderDurably(files_, target_));
     // Holds off others that would make a store there.
     INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock,
-                            LockStore(files_, target_, 0));
+                            LockFolder(files_, target_, 0));
     INTACT_RETURN_IF_ERROR(CheckIsFree(files_, target_));
     Status done = CopyAll();
     if (!done.ok()) {

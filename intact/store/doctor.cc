@@ -337,7 +337,7 @@ Result<DoctorReport> Examine(os::FileSystem& files, const std::string& folder,
   const Status is_store = TakeInventory(files, folder).status();
   INTACT_RETURN_IF_ERROR(is_store);
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock,
-                          LockStore(files, folder, options.lock_wait_ms));
+                          LockFolder(files, folder, options.lock_wait_ms));
   INTACT_ASSIGN_OR_RETURN(Examination found, ExamineStore(files, folder, options.progress));
   if (found.inventory.super) {
     INTACT_RETURN_IF_ERROR(

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <set>
+#include <thread>
 
 namespace intact::store {
 namespace {
@@ -10,6 +12,7 @@ namespace {
 using base::Result;
 using base::Status;
 
+constexpr int64_t kLockPollMs = 10;
 constexpr std::string_view kManifestPrefix = "manifest-";
 constexpr std::string_view kSegmentPrefix = "seg-";
 constexpr std::string_view kJournalPrefix = "journal-";
@@ -358,6 +361,20 @@ Status CreateFolderDurably(os::FileSystem& files, const std::string& folder) {
   INTACT_RETURN_IF_ERROR(files.CreateDirectories(folder));
   for (const std::string& parent : parents) INTACT_RETURN_IF_ERROR(files.SyncDirectory(parent));
   return base::Ok();
+}
+
+Result<std::unique_ptr<os::FileLock>> LockFolder(os::FileSystem& files, const std::string& folder,
+                                                 int64_t wait_ms, const os::Clock& clock) {
+  constexpr int64_t kWaitMsMax = int64_t{1} << 40;  // Longer than anyone waits.
+  const int64_t deadline_ns = clock.monotonic_ns() + std::min(wait_ms, kWaitMsMax) * 1'000'000;
+  for (;;) {
+    Result<std::unique_ptr<os::FileLock>> lock = files.Lock(os::JoinPath(folder, kLockName));
+    if (lock.ok() || lock.code() != base::Code::kUnavailable ||
+        clock.monotonic_ns() >= deadline_ns) {
+      return lock;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kLockPollMs));
+  }
 }
 
 Status CreateStore(os::FileSystem& files, const std::string& folder, const CollectionSpec& spec,

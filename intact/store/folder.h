@@ -13,6 +13,7 @@
 
 #include "intact/base/base.h"
 #include "intact/format/superblock.h"
+#include "intact/os/clock.h"
 #include "intact/os/file.h"
 #include "intact/store/journal.h"
 #include "intact/store/snapshot.h"
@@ -104,6 +105,12 @@ base::Status ExplainMissingSuper(os::FileSystem& files, const std::string& folde
 
 // Creates the folder and those above it, durably.
 base::Status CreateFolderDurably(os::FileSystem& files, const std::string& folder);
+
+// Takes the writer's lock, waiting up to `wait_ms` for another writer. kUnavailable, with the
+// holder's process id, when it has it still.
+base::Result<std::unique_ptr<os::FileLock>> LockFolder(os::FileSystem& files,
+                                                       const std::string& folder, int64_t wait_ms,
+                                                       const os::Clock& clock = os::RealClock());
 
 // Makes an empty store in an existing folder that holds nothing but leftovers of this function.
 // Needs the lock.

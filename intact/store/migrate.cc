@@ -48,7 +48,7 @@ class Migrator {
   Result<std::unique_ptr<os::FileLock>> Lock() {
     // Nothing is made in a folder that is no store.
     INTACT_RETURN_IF_ERROR(TakeInventory(files_, folder_).status());
-    return LockStore(files_, folder_, options_.lock_wait_ms);
+    return LockFolder(files_, folder_, options_.lock_wait_ms);
   }
 
   Status Renew(const LoadedVersion& loaded) {

@@ -1,8 +1,6 @@
 #include "intact/store/rewrite.h"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include "intact/os/clock.h"
 #include "intact/store/folder.h"
@@ -15,7 +13,6 @@ namespace {
 using base::Result;
 using base::Status;
 
-constexpr int64_t kLockPollMs = 10;
 constexpr uint64_t kCopySize = uint64_t{1} << 20;
 
 // The engine's sections of a segment, checked.
@@ -53,17 +50,6 @@ Result<std::unique_ptr<os::Mapping>> SpillVectors(os::FileSystem& files, const S
 }
 
 }  // namespace
-
-Result<std::unique_ptr<os::FileLock>> LockStore(os::FileSystem& files, const std::string& folder,
-                                                int64_t wait_ms) {
-  const os::Clock& clock = os::RealClock();
-  const int64_t deadline_ns = clock.monotonic_ns() + wait_ms * 1'000'000;
-  for (;;) {
-    auto lock = files.Lock(os::JoinPath(folder, kLockName));
-    if (lock.code() != base::Code::kUnavailable || clock.monotonic_ns() >= deadline_ns) return lock;
-    std::this_thread::sleep_for(std::chrono::milliseconds(kLockPollMs));
-  }
-}
 
 Status ReplaceSuper(os::FileSystem& files, const std::string& folder, format::Superblock super) {
   const uint64_t generation = super.generation;

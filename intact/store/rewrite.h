@@ -17,10 +17,6 @@
 
 namespace intact::store {
 
-// Takes the writer's lock. kUnavailable while another process has it.
-base::Result<std::unique_ptr<os::FileLock>> LockStore(os::FileSystem& files,
-                                                      const std::string& folder, int64_t wait_ms);
-
 // Replaces SUPER by one whose four copies are whole: pair A of generation `super.generation` + 2,
 // pair B of one less, all else alike. Atomic and durable, and so are names made before.
 base::Status ReplaceSuper(os::FileSystem& files, const std::string& folder,

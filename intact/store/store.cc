@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <exception>
 #include <random>
 #include <set>
-#include <thread>
 
 #include "intact/store/commit_plan.h"
 #include "intact/store/committer.h"
@@ -19,8 +17,6 @@ namespace {
 using base::Code;
 using base::Result;
 using base::Status;
-
-constexpr int64_t kLockPollMs = 10;
 
 format::Uuid RandomUuid() {
   std::random_device device;
@@ -35,19 +31,6 @@ format::Uuid RandomUuid() {
 std::string WithoutEndSlashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
-}
-
-Result<std::unique_ptr<os::FileLock>> LockFolder(os::FileSystem& files, const std::string& folder,
-                                                 int64_t wait_ms, const os::Clock& clock) {
-  constexpr int64_t kWaitMsMax = int64_t{1} << 40;  // Longer than anyone waits.
-  const int64_t deadline_ns = clock.monotonic_ns() + std::min(wait_ms, kWaitMsMax) * 1'000'000;
-  for (;;) {
-    Result<std::unique_ptr<os::FileLock>> lock = files.Lock(os::JoinPath(folder, kLockName));
-    if (lock.ok() || lock.code() != Code::kUnavailable || clock.monotonic_ns() >= deadline_ns) {
-      return lock;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(kLockPollMs));
-  }
 }
 
 Result<bool> HasSuper(os::FileSystem& files, const std::string& folder) {
