@@ -226,6 +226,27 @@ Result<JournalContent> LoadJournal(const os::Mapping& mapping, const format::Sup
   return content;
 }
 
+Status CheckNothingNewer(os::FileSystem& files, const std::string& folder,
+                         const format::SuperFile& super, const format::Manifest& found) {
+  const uint32_t other = 2 * (1 - super.active_pair);
+  if (super.copies[other].ok() || super.copies[other + 1].ok()) return base::Ok();
+  INTACT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.ListNames(folder));
+  for (const std::string& name : names) {
+    const std::optional<uint64_t> number = NumberIn(name, kJournalPrefix);
+    if (!number || *number < found.next_segment) continue;
+    const std::string path = JournalPath(folder, *number);
+    INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::Mapping> mapping, files.Map(path));
+    const base::ByteSpan bytes = mapping->bytes();
+    if (std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; })) {
+      continue;
+    }
+    return base::Corruption(SuperPath(folder) + ": both copies of a pair are damaged, and " + path +
+                            " holds versions newer than " + std::to_string(found.version) +
+                            ", to which the other pair leads: repair the store with intact doctor");
+  }
+  return base::Ok();
+}
+
 format::VersionEntry NewestOf(const format::Superblock& super, const JournalContent& journal) {
   if (!journal.frames.empty()) {
     const format::FrameHead& head = journal.frames.back().head;
@@ -238,30 +259,6 @@ format::VersionEntry NewestOf(const format::Superblock& super, const JournalCont
 }
 
 namespace {
-
-// When the pair of the superblock that is not in use is damaged in both copies, it may have been in
-// use: then a journal that it named, which the one found does not know of, may hold versions that
-// were acknowledged. What a crash leaves of such a journal is zeros.
-Status CheckNothingNewer(os::FileSystem& files, const std::string& folder,
-                         const format::SuperFile& super, const Snapshot& found) {
-  const uint32_t other = 2 * (1 - super.active_pair);
-  if (super.copies[other].ok() || super.copies[other + 1].ok()) return base::Ok();
-  INTACT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.ListNames(folder));
-  for (const std::string& name : names) {
-    const std::optional<uint64_t> number = NumberIn(name, kJournalPrefix);
-    if (!number || *number < found.manifest().next_segment) continue;
-    const std::string path = JournalPath(folder, *number);
-    INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::Mapping> mapping, files.Map(path));
-    const base::ByteSpan bytes = mapping->bytes();
-    if (std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; })) {
-      continue;
-    }
-    return base::Corruption(SuperPath(folder) + ": both copies of a pair are damaged, and " + path +
-                            " holds versions newer than " + std::to_string(found.version()) +
-                            ", to which the other pair leads: repair the store with intact doctor");
-  }
-  return base::Ok();
-}
 
 // The newest version of a superblock: its own, or the newest frame of its journal. `attempted` says
 // which one that was, also when its files could not be opened.
@@ -282,7 +279,8 @@ Result<LoadedVersion> LoadNewest(os::FileSystem& files, const std::string& folde
   const format::VersionEntry newest = NewestOf(active, loaded.journal);
   attempted = newest.version;
   INTACT_ASSIGN_OR_RETURN(loaded.snapshot, LoadSnapshot(files, folder, active.store, newest, maps));
-  INTACT_RETURN_IF_ERROR(CheckNothingNewer(files, folder, loaded.super, *loaded.snapshot));
+  INTACT_RETURN_IF_ERROR(
+      CheckNothingNewer(files, folder, loaded.super, loaded.snapshot->manifest()));
   return loaded;
 }
 

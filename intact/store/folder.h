@@ -89,6 +89,12 @@ struct LoadedVersion {
 // Reads the newest version, as a reader does. kNotFound when there is no superblock.
 base::Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder);
 
+// When the pair of the superblock that is not in use is damaged in both copies, it may have been in
+// use: then a journal that it named, and that `found` does not know of, may hold versions that were
+// acknowledged: kCorruption. What a crash leaves of such a journal is zeros.
+base::Status CheckNothingNewer(os::FileSystem& files, const std::string& folder,
+                               const format::SuperFile& super, const format::Manifest& found);
+
 // What the journal's last frame says, or else the superblock.
 format::VersionEntry NewestOf(const format::Superblock& super, const JournalContent& journal);
 

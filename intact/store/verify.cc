@@ -38,6 +38,9 @@ class Verifier {
     const std::optional<format::Manifest> manifest = CheckManifest(*super, *newest);
     if (!manifest) return std::move(report_);
     report_.version = manifest->version;
+    if (const Status newer = CheckNothingNewer(files_, folder_, super_, *manifest); !newer.ok()) {
+      AddStatus(SuperPath(folder_), 0, newer);
+    }
     OpenSegments(*manifest);
     for (const format::VersionEntry& entry : manifest->history) {
       if (const auto older = CheckManifest(*super, entry)) OpenSegments(*older);
@@ -101,6 +104,7 @@ class Verifier {
       if (!status.ok()) Add(path, copy * format::kPageSize, status.message(), true);
     }
     CheckSuperSize();
+    super_ = *super;
     return std::optional<format::Superblock>(super->active);
   }
 
@@ -324,6 +328,7 @@ class Verifier {
   std::string folder_;
   VerifyDepth depth_;
   const VerifyProgress& progress_;
+  format::SuperFile super_;
   JournalMaps maps_;
   VerifyReport report_;
   std::set<uint64_t> journals_;                            // That something lies in.
