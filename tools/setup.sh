@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Installs what intact needs and this machine lacks, by name, from the distribution's packages:
 #   tools/setup.sh build   what building the command needs
-#   tools/setup.sh test    that, and what the tests, checks and benchmarks need (the default)
+#   tools/setup.sh test    that, and what the tests and checks need (the default)
+#   tools/setup.sh bench   that, and the stores that bench/store_peers.cc measures beside ours
 # Says nothing and takes no time when everything is there. Knows Debian 12 and Ubuntu 24.04; on other
 # systems it names what is missing and stops. Then fetches the pinned grammars (tools/fetch_grammars.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 level=${1:-test}
 case $level in
-  build | test) ;;
+  build | test | bench) ;;
   *)
-    echo "usage: tools/setup.sh [build|test]" >&2
+    echo "usage: tools/setup.sh [build|test|bench]" >&2
     exit 2
     ;;
 esac
@@ -41,6 +42,11 @@ clang            clang++
 clang-tidy       clang-tidy
 clang-format-14  clang-format-14
 "
+needs_bench="
+libsqlite3-dev   /usr/include/sqlite3.h
+liblmdb-dev      /usr/include/lmdb.h
+librocksdb-dev   /usr/include/rocksdb/db.h
+"
 
 in_database() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -56,14 +62,15 @@ is_there() {  # package proof
 
 missing=()
 list=$needs_build
-if [[ $level == test ]]; then list+=$needs_test; fi
+if [[ $level != build ]]; then list+=$needs_test; fi
+if [[ $level == bench ]]; then list+=$needs_bench; fi
 while read -r package proof; do
   [[ -n $package ]] || continue
   is_there "$package" "$proof" || missing+=("$package")
 done <<<"$list"
 
 # clang's sanitizer runtimes come in a package named after its version.
-if [[ $level == test ]]; then
+if [[ $level != build ]]; then
   clang_path=$(readlink -f "$(command -v clang || true)" 2>/dev/null || true)
   if [[ $clang_path =~ llvm-([0-9]+) ]]; then
     runtime=${BASH_REMATCH[1]}
