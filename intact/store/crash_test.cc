@@ -19,7 +19,7 @@ void ExpectNoViolation(const CrashExplorer& explorer, const char* what, uint64_t
               static_cast<unsigned long long>(explorer.states_tried()),
               static_cast<unsigned long long>(explorer.states_distinct()),
               static_cast<unsigned long long>(explorer.recoveries_crashed()));
-  EXPECT_GE(explorer.states_tried(), kIsSanitized ? tried_min / 100 : tried_min);
+  EXPECT_GE(explorer.states_tried(), kIsSanitized ? tried_min / 200 : tried_min);
 }
 
 uint64_t SeedsPerCall(uint64_t usual) { return kIsSanitized ? 10 : usual * CrashScale(); }
