@@ -50,8 +50,15 @@ class SnapshotSource final : public search::VectorSource {
       : snapshot_(std::move(snapshot)) {
     for (const auto& segment : snapshot_->segments()) {
       INTACT_CHECK(segment->CheckCodes().ok());
-      runs_.push_back({segment->first_row(), segment->row_count(), segment->codes().data(),
-                       segment->code_stride(), segment->code_scales().data(), nullptr});
+      const store::CodeColumns& codes = segment->codes();
+      runs_.push_back({.first_id = segment->first_row(),
+                       .count = segment->row_count(),
+                       .stride = codes.stride,
+                       .high = codes.high.data(),
+                       .low = codes.low.data(),
+                       .bounds = codes.bounds.data(),
+                       .codes = codes.codes.data(),
+                       .scales = codes.scales.data()});
     }
   }
   size_t dimensions() const override { return kDimensions; }

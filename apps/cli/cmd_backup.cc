@@ -30,12 +30,7 @@ int RunBackup(Context& context, const Arguments& arguments) {
   engine::UpkeepOptions options;
   options.stop = &os::InstallInterruptFlag();
   options.progress = [&](uint64_t done, uint64_t total) {
-    progress.Update({.verb = "copying",
-                     .noun = "byte",
-                     .items_done = done,
-                     .items_total = total,
-                     .bytes_done = done,
-                     .bytes_total = total});
+    progress.UpdateBytes("copying", done, total);
   };
   const auto report = engine::BackupPlace(*place, target, arguments.Has("all-versions"), options);
   progress.Clear();

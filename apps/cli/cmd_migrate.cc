@@ -38,12 +38,7 @@ int RunMigrate(Context& context, const Arguments& arguments) {
   engine::UpkeepOptions options;
   options.lock_wait_ms = LockWaitFrom(arguments);
   options.progress = [&](uint64_t done, uint64_t total) {
-    progress.Update({.verb = "verifying",
-                     .noun = "byte",
-                     .items_done = done,
-                     .items_total = total,
-                     .bytes_done = done,
-                     .bytes_total = total});
+    progress.UpdateBytes("verifying", done, total);
   };
   const auto report = engine::MigratePlace(*place, arguments.Has("keep"), options);
   progress.Clear();

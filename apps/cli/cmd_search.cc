@@ -1,6 +1,7 @@
 // intact search: asks an index, makes it first where there is none.
 #include <algorithm>
 
+#include "apps/cli/approx.h"
 #include "apps/cli/command.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/hits.h"
@@ -30,6 +31,10 @@ std::string FindMistake(const Arguments& arguments) {
   }
   if (arguments.Has("refresh") && arguments.Has("at")) {
     return "--at reads an older version, which --refresh would not change";
+  }
+  if (const std::string mistake = FindApproxMistake(arguments); !mistake.empty()) return mistake;
+  if (arguments.Has("approximate") && arguments.Text("mode").value_or("") == "text") {
+    return "--approximate is about vectors, which --mode text does not use";
   }
   const auto directory = arguments.Positional(1);
   if (!directory) return "";
@@ -84,6 +89,7 @@ std::string ResponseAsJson(const Arguments& arguments, const engine::Place& plac
   json.Field("mode", arguments.Text("mode").value_or("hybrid"));
   json.Field("version", response.version).Field("chunks_searched", response.chunks_searched);
   json.Field("seconds", response.seconds).Field("is_unfinished", response.is_unfinished);
+  WriteApproxAnswer(json, response.approx);
   json.Key("hits").BeginArray();
   for (const engine::SearchHit& hit : response.hits) {
     json.BeginObject();
@@ -100,6 +106,7 @@ void PrintJsonLines(Output& out, const engine::Place& place,
     JsonWriter json;
     json.PathField("root", place.root);
     WriteHit(json, hit);
+    if (response.approx.is_approximate) json.Field("is_approximate", true);
     out.Write(json.Finish());
   }
 }
@@ -159,9 +166,14 @@ int RunSearch(Context& context, const Arguments& arguments) {
   request.path_globs = arguments.Values("path");
   request.languages = arguments.Values("lang");
   request.explain_score = arguments.Has("explain-score");
+  request.is_approximate = arguments.Has("approximate");
+  request.probes = arguments.NumberOr("probes", 0);
   const auto response = (*searcher)->Search(request);
   if (!response.ok()) return ReportFailure(context, response.status());
   PrintResponse(context, arguments, *place, *response);
+  if (request.is_approximate && !arguments.Has("quiet")) {
+    PrintApproxAnswer(context, response->approx);
+  }
   return ReportHitCount(context, arguments, *response);
 }
 

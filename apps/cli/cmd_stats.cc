@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "apps/cli/approx.h"
 #include "apps/cli/collection.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/numbers.h"
@@ -52,6 +53,7 @@ void PrintStats(Output& out, const engine::StatsReport& report) {
   PrintLine(out, "version",
             FormatCount(report.version) + " in " + FormatCount(report.segments, "segment") + "; " +
                 FormatCount(report.versions, "version") + " kept");
+  if (report.approx.exists()) PrintLine(out, "approximate", DescribeApprox(report.approx));
   PrintBytes(out, "raw float32", report.raw_bytes, report.raw_bytes);
   PrintBytes(out, "stored", report.stored_bytes, report.raw_bytes);
   for (const auto& [name, bytes] : report.parts) {
@@ -77,6 +79,7 @@ std::string StatsAsJson(const engine::StatsReport& report) {
     json.Field("percent", Percent(bytes, report.raw_bytes)).EndObject();
   }
   json.EndArray();
+  WriteApproxStatus(json, report.approx);
   return json.Finish();
 }
 

@@ -1,4 +1,5 @@
 // intact status: what an index holds and what its last run did.
+#include "apps/cli/approx.h"
 #include "apps/cli/command.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/numbers.h"
@@ -62,6 +63,7 @@ void PrintStatus(Context& context, const engine::StatusReport& report) {
   rows.Add("skipped", report.skipped.empty() ? "none" : JoinReasons(report.skipped));
   rows.Add("chunks", FormatCount(report.chunks));
   rows.Add("vectors", DescribeVectors(report));
+  if (report.approx.exists()) rows.Add("approximate", DescribeApprox(report.approx));
   rows.Add("raw", FormatBytes(report.raw_bytes) + " as float32");
   rows.Add("stored", FormatBytes(report.stored_bytes) + " in all files of the store");
   for (const auto& [part, bytes] : report.stored_by_part) {
@@ -89,6 +91,7 @@ std::string StatusAsJson(const engine::StatusReport& report) {
     json.BeginObject().Field("part", part).Field("bytes", bytes).EndObject();
   }
   json.EndArray();
+  WriteApproxStatus(json, report.approx);
   WriteSkipped(json, report.skipped);
   WriteProblems(json, report.problems);
   return json.Finish();

@@ -45,12 +45,7 @@ int RunVerify(Context& context, const Arguments& arguments) {
   const bool is_silent = arguments.Has("quiet") || arguments.Has("json");
   Progress progress(context.err, context.clock, ChooseProgressStyle(context.err, is_silent));
   const auto show = [&](uint64_t done, uint64_t total) {
-    progress.Update({.verb = "verifying",
-                     .noun = "byte",
-                     .items_done = done,
-                     .items_total = total,
-                     .bytes_done = done,
-                     .bytes_total = total});
+    progress.UpdateBytes("verifying", done, total);
   };
   const auto report = engine::VerifyIndex(*place, show, arguments.Has("fast"));
   progress.Clear();

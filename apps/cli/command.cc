@@ -77,6 +77,11 @@ base::Result<engine::Place> LocatePlace(const Arguments& arguments, const std::s
     return base::InvalidArgument("--store and --local exclude each other");
   }
   if (!options.store && !options.local) options.store = os::Environment("INTACT_STORE");
+  const std::span<const Flag> flags = arguments.command().flags;
+  const bool takes_model = std::any_of(flags.begin(), flags.end(),
+                                       [](const Flag& flag) { return flag.name == "model"; });
+  if (takes_model) options.model = arguments.Text("model").value_or("");
+  if (options.model.empty()) options.model = os::Environment("INTACT_MODEL").value_or("");
   return engine::Locate(options);
 }
 

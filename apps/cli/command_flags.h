@@ -21,6 +21,11 @@ inline constexpr Flag kStore{.name = "store",
                              .kind = FlagKind::kFolder,
                              .value = "PATH",
                              .help = "keep the index in this folder"};
+inline constexpr Flag kModel{
+    .name = "model",
+    .kind = FlagKind::kFolder,
+    .value = "PATH",
+    .help = "embed with this model: a model2vec folder or an .intactmodel file"};
 inline constexpr Flag kLocal{.name = "local", .help = "keep the index in DIR/.intact"};
 inline constexpr Flag kQuiet{.name = "quiet", .letter = 'q', .help = "print problems only"};
 inline constexpr Flag kYes{.name = "yes", .letter = 'y', .help = "do not ask"};
@@ -45,6 +50,17 @@ inline constexpr Flag kWait{
     .help = "wait while another process writes to the index (a day when no number is given)",
     .most = kSecondsPerDay};
 
+inline constexpr Flag kVectorModel{
+    .name = "model",
+    .kind = FlagKind::kText,
+    .value = "NAME",
+    .help = "what made the vectors (default: that of the collection, or unknown)"};
+inline constexpr Flag kMetric{
+    .name = "metric",
+    .kind = FlagKind::kChoice,
+    .help = "how vectors compare (default: that of the collection, or cosine)",
+    .choices = kMetricChoices};
+
 inline constexpr Flag kDimensions{
     .name = "dimensions",
     .letter = 'd',
@@ -65,6 +81,16 @@ inline constexpr Flag kAt{
     .kind = FlagKind::kText,
     .value = "VERSION",
     .help = "read an older version: its number or a tag (see intact versions)"};
+inline constexpr Flag kApproximate{
+    .name = "approximate",
+    .help = "look into the nearest inverted lists only, where intact approx made some"};
+inline constexpr Flag kProbes{
+    .name = "probes",
+    .kind = FlagKind::kNumber,
+    .value = "N",
+    .help = "with --approximate: lists to look into (default: as many as found 0.99)",
+    .least = 1,
+    .most = 65536};
 inline constexpr Flag kDir{.name = "dir",
                            .kind = FlagKind::kFolder,
                            .value = "DIR",

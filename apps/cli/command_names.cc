@@ -7,7 +7,8 @@ namespace intact::cli {
 namespace {
 
 constexpr CommandGroup kGroups[] = {
-    {"codec", "what vectors are made of, and what keeping them exactly costs"}};
+    {"codec", "what vectors are made of, and what keeping them exactly costs"},
+    {"bench", "how fast searches are, and that they are exact"}};
 
 }  // namespace
 

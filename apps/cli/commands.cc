@@ -1,6 +1,8 @@
 #include "apps/cli/commands.h"
 
+#include "apps/cli/bench_command.h"
 #include "apps/cli/command_flags.h"
+#include "apps/cli/query_command.h"
 #include "apps/cli/upkeep_commands.h"
 #include "apps/cli/version_commands.h"
 
@@ -31,6 +33,7 @@ constexpr Flag kIndexFlags[] = {
      .most = 256},
     {.name = "dry-run", .letter = 'n', .help = "say what would be done; write nothing"},
     kWait,
+    kModel,
     kStore,
     kLocal,
     kQuiet,
@@ -74,10 +77,13 @@ constexpr Flag kSearchFlags[] = {
      .help = "lines of text to show for each result (default 6; 0 for none)",
      .most = 100000},
     {.name = "explain-score", .help = "show what each score is made of"},
+    kApproximate,
+    kProbes,
     kAt,
     {.name = "refresh", .help = "bring the index up to date first"},
     {.name = "no-refresh", .help = "never write: fail when there is no index"},
     {.name = "yes", .letter = 'y', .help = "index without asking when there is no index yet"},
+    kModel,
     kStore,
     kLocal,
     kQuiet,
@@ -98,8 +104,8 @@ constexpr Example kExplainExamples[] = {
 };
 constexpr Positional kExplainPositionals[] = {
     {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true}};
-constexpr Flag kExplainFlags[] = {kHidden, kNoIgnore, kMaxFileSize, kDefaultScope, kStore,
-                                  kLocal,  kJson,     kColor,       kHelp};
+constexpr Flag kExplainFlags[] = {kHidden, kNoIgnore, kMaxFileSize, kDefaultScope, kModel,
+                                  kStore,  kLocal,    kJson,        kColor,        kHelp};
 constexpr Example kVerifyExamples[] = {
     {"intact verify && echo intact", "check every bit of the index of this folder"},
     {"intact verify --fast --store ./vectors", "checksums only, at the speed of the disk"}};
@@ -139,15 +145,9 @@ constexpr Positional kImportPositionals[] = {
     {.name = "FILE", .kind = PositionalKind::kFile, .is_required = true, .is_repeatable = true}};
 constexpr Flag kImportFlags[] = {
     kDimensions,
-    {.name = "model",
-     .kind = FlagKind::kText,
-     .value = "NAME",
-     .help = "what made the vectors (default: that of the collection, or unknown)"},
+    kVectorModel,
     {.name = "append", .help = "number rows without ids on after those that are there"},
-    {.name = "metric",
-     .kind = FlagKind::kChoice,
-     .help = "how vectors compare (default: that of the collection, or cosine)",
-     .choices = kMetricChoices},
+    kMetric,
     kWait,
     kCollection,
     kQuiet,
@@ -264,7 +264,8 @@ constexpr std::string_view kSearchDescription =
     "folder serves too.\n\n"
     "When the folder has no index, a terminal is asked whether to make one; scripts get it at "
     "once. "
-    "The search is exact: what it returns is what a scan over all vectors would return.";
+    "The search is exact: what it returns is what a scan over all vectors would return. With "
+    "--approximate it looks into inverted lists made by intact approx, and says so.";
 
 constexpr std::string_view kStatusDescription =
     "Shows what the index of DIR (the current folder by default) holds: files, chunks, vectors, "
@@ -415,6 +416,8 @@ constexpr Command kCommands[] = {
      .positionals = kDirectoryPositionals,
      .flags = kStatsFlags,
      .run = RunStats},
+    kQueryCommand,
+    kApproxCommand,
     kGetCommand,
     kPutCommand,
     kDeleteCommand,
@@ -443,6 +446,7 @@ constexpr Command kCommands[] = {
      .positionals = kCodecExplainPositionals,
      .flags = kCodecExplainFlags,
      .run = RunCodecExplain},
+    kBenchSearchCommand,
     {.name = "completion",
      .summary = "print a completion script for a shell",
      .description = kCompletionDescription,
@@ -466,6 +470,7 @@ constexpr Command kCommands[] = {
 };
 
 constexpr EnvironmentRow kEnvironment[] = {
+    {"INTACT_MODEL", "the model to embed with, as --model says it; the flag goes first"},
     {"INTACT_STORE", "folder of the index or collection, as --store says it; the flag goes first"},
     {"XDG_DATA_HOME", "where indexes are kept, below intact/stores (default ~/.local/share)"},
     {"NO_COLOR", "when not empty: no colours"},

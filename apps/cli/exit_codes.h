@@ -24,8 +24,8 @@ struct ExitCodeRow {
 };
 
 inline constexpr ExitCodeRow kExitCodes[] = {
-    {kExitOk, "done; for search: there are results"},
-    {kExitNoHits, "search: there are no results; get: a record is not there"},
+    {kExitOk, "done; for search and query: there are results"},
+    {kExitNoHits, "search, query: there are no results; get: a record is not there"},
     {kExitUsage, "the command line is wrong: a flag, a query, a folder that does not exist"},
     {kExitNoIndex, "there is no index or collection, and the command may not or cannot make one"},
     {kExitFailed, "a part or all of the work failed: unreadable files, damage, a full disk"},

@@ -1,5 +1,6 @@
 #include "apps/cli/json.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -111,6 +112,14 @@ JsonWriter& JsonWriter::Value(double value) {
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value);
   return Raw(std::string_view(text.data(), static_cast<size_t>(end.ptr - text.data())));
+}
+
+JsonWriter& JsonWriter::JsonValue(std::string_view json) {
+  std::string line(json);
+  // Within strings these are escaped, so here they are blanks between tokens.
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return Raw(line);
 }
 
 JsonWriter& JsonWriter::PathField(std::string_view name, std::string_view path) {

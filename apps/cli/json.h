@@ -39,6 +39,9 @@ class JsonWriter {
   }
   // The shortest text that reads back as the same double; null for what is no number.
   JsonWriter& Value(double value);
+  JsonWriter& Null() { return Raw("null"); }
+  // A JSON value's text as it is, on one line.
+  JsonWriter& JsonValue(std::string_view json);
 
   template <typename T>
   JsonWriter& Field(std::string_view name, const T& value) {

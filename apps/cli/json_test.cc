@@ -66,5 +66,11 @@ TEST(JsonWriter, GivesTheBytesOfAPathThatIsNoText) {
             "{\"schema_version\":1,\"path\":\"a\uFFFD\\n\",\"path_hex\":\"61ff0a\"}\n");
 }
 
+TEST(JsonWriter, TakesJsonAsItIsOnOneLine) {
+  JsonWriter json;
+  json.Key("a").JsonValue("{\"x\": 1,\n \"y\": \"\\n\"}").Key("b").Null();
+  EXPECT_EQ(json.Finish(), "{\"schema_version\":1,\"a\":{\"x\": 1,  \"y\": \"\\n\"},\"b\":null}\n");
+}
+
 }  // namespace
 }  // namespace intact::cli

@@ -114,6 +114,15 @@ Progress::Progress(Output& output, const os::Clock& clock, ProgressStyle style)
       started_ns_(clock.monotonic_ns()),
       next_ns_(started_ns_ + (style == ProgressStyle::kBar ? kBarDelayNs : kLineIntervalNs)) {}
 
+void Progress::UpdateBytes(std::string_view verb, uint64_t done, uint64_t total) {
+  Update({.verb = verb,
+          .noun = "byte",
+          .items_done = done,
+          .items_total = total,
+          .bytes_done = done,
+          .bytes_total = total});
+}
+
 void Progress::Update(ProgressFacts facts) {
   if (style_ == ProgressStyle::kNone) return;
   const int64_t now_ns = clock_.monotonic_ns();

@@ -40,6 +40,8 @@ class Progress {
 
   // Cheap; shows something only when it is time to. Fills in `seconds`.
   void Update(ProgressFacts facts);
+  // Of work that is counted in bytes.
+  void UpdateBytes(std::string_view verb, uint64_t done, uint64_t total);
   // Removes the bar, so that other lines may be written.
   void Clear();
 

@@ -135,6 +135,51 @@ inline constexpr Command kBackupCommand{
     .flags = kBackupFlags,
     .run = RunBackup};
 
+inline constexpr Example kApproxExamples[] = {
+    {"intact approx --store ./vectors", "make lists, or extend them to new rows"},
+    {"intact query ./vectors --like doc-17 --approximate", "search them"},
+    {"intact approx --drop --store ./vectors", "remove them"},
+};
+inline constexpr Flag kApproxFlags[] = {
+    {.name = "drop", .help = "remove all lists"},
+    {.name = "retrain", .help = "make all lists anew"},
+    {.name = "lists",
+     .kind = FlagKind::kNumber,
+     .value = "N",
+     .help = "lists (default: about twice the square root of the rows)",
+     .least = 1,
+     .most = 65536},
+    {.name = "threads",
+     .kind = FlagKind::kNumber,
+     .value = "N",
+     .help = "threads to work with (default: one per processor, at most 8)",
+     .least = 1,
+     .most = 256},
+    kAnyStore,
+    kLocal,
+    kQuiet,
+    kJson,
+    kColor,
+    kHelp};
+inline constexpr Command kApproxCommand{
+    .name = "approx",
+    .summary = "make inverted lists, for approximate search of millions of vectors",
+    .description =
+        "Puts the rows of large segments of DIR's index (the current folder by default), or of the "
+        "index or collection at --store, into lists of rows that are near each other, so that "
+        "search --approximate and query --approximate look at a small part of them. Rows written "
+        "later are always found: they are scanned exactly until this command runs again, which "
+        "makes lists for new segments only, or all anew when the rows grew to four times what "
+        "they were. Searches without --approximate stay exact and do not use the lists.\n\n"
+        "How much of the exact answer is found is measured with rows of the store, drawn evenly, "
+        "each asking for its nearest others; intact stats shows it, and searches look into as "
+        "many lists as found 0.99. Lists lie in the store's folder and can be removed at any "
+        "time; intact gc removes those of segments it rewrites.",
+    .examples = kApproxExamples,
+    .positionals = kUpkeepPositionals,
+    .flags = kApproxFlags,
+    .run = RunApprox};
+
 inline constexpr Example kMigrateExamples[] = {
     {"intact migrate", "bring the index of this folder to the current format"},
     {"intact migrate --keep --store ./vectors", "and keep the version as it was"},

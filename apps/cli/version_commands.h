@@ -41,21 +41,8 @@ inline constexpr Example kPutExamples[] = {
     {"echo '{\"id\":\"a\",\"vector\":[0.25,1]}' | intact put --store ./vectors",
      "add a record, or replace it"},
 };
-inline constexpr Flag kPutFlags[] = {
-    {.name = "model",
-     .kind = FlagKind::kText,
-     .value = "NAME",
-     .help = "what made the vectors (default: that of the collection, or unknown)"},
-    {.name = "metric",
-     .kind = FlagKind::kChoice,
-     .help = "how vectors compare (default: that of the collection, or cosine)",
-     .choices = kMetricChoices},
-    kWait,
-    kCollection,
-    kQuiet,
-    kJson,
-    kColor,
-    kHelp};
+inline constexpr Flag kPutFlags[] = {kVectorModel, kMetric, kWait,  kCollection,
+                                     kQuiet,       kJson,   kColor, kHelp};
 inline constexpr Command kPutCommand{
     .name = "put",
     .summary = "take records from the standard input into a collection",

@@ -50,6 +50,13 @@ inline std::string_view AsText(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+inline bool IsZero(ByteSpan bytes) {
+  for (const std::byte byte : bytes) {
+    if (byte != std::byte{0}) return false;
+  }
+  return true;
+}
+
 // `size` rounded up to a multiple of `alignment`, a power of two.
 constexpr uint64_t AlignUp(uint64_t size, uint64_t alignment) {
   return (size + alignment - 1) & ~(alignment - 1);

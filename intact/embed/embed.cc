@@ -1,5 +1,7 @@
 #include "intact/embed/embed.h"
 
+#include <vector>
+
 #include "intact/model/model.h"
 #include "intact/os/os.h"
 
@@ -8,8 +10,9 @@ namespace {
 
 class LocalEmbedder final : public Embedder {
  public:
-  LocalEmbedder(std::unique_ptr<os::Mapping> mapping, std::unique_ptr<model::StaticModel> model)
-      : mapping_(std::move(mapping)),
+  using Mappings = std::vector<std::unique_ptr<os::Mapping>>;
+  LocalEmbedder(Mappings mappings, std::unique_ptr<model::TextModel> model)
+      : mappings_(std::move(mappings)),
         model_(std::move(model)),
         identity_("local/" + model_->identity()) {}
 
@@ -21,21 +24,53 @@ class LocalEmbedder final : public Embedder {
     const size_t d = dimensions();
     INTACT_CHECK(vectors.size() == texts.size() * d);
     for (size_t i = 0; i < texts.size(); ++i) model_->Embed(texts[i], vectors.subspan(i * d, d));
-    return mapping_ == nullptr ? base::Ok() : mapping_->Check(os::MappingCheck::kContent);
+    for (const std::unique_ptr<os::Mapping>& mapping : mappings_) {
+      INTACT_RETURN_IF_ERROR(mapping->Check(os::MappingCheck::kContent));
+    }
+    return base::Ok();
   }
 
-  uint64_t CountTokens(std::string_view text) const override {
-    uint64_t count = 0;
-    model::Tokeniser tokeniser(text);
-    for (model::Token token; tokeniser.Next(token);) ++count;
-    return count;
-  }
+  uint64_t CountTokens(std::string_view text) const override { return model_->CountTokens(text); }
 
  private:
-  std::unique_ptr<os::Mapping> mapping_;  // Null for the built-in model.
-  std::unique_ptr<model::StaticModel> model_;
+  Mappings mappings_;  // None for the built-in model.
+  std::unique_ptr<model::TextModel> model_;
   std::string identity_;
 };
+
+// What `parse` made of the mapped files, unless one changed meanwhile.
+template <typename Parse>
+base::Result<std::unique_ptr<Embedder>> OpenMapped(const std::vector<std::string>& paths,
+                                                   const Parse& parse) {
+  LocalEmbedder::Mappings mappings;
+  for (const std::string& path : paths) {
+    INTACT_ASSIGN_OR_RETURN(mappings.emplace_back(), os::RealFileSystem().Map(path));
+  }
+  auto parsed = parse(mappings);
+  for (const std::unique_ptr<os::Mapping>& mapping : mappings) {
+    INTACT_RETURN_IF_ERROR(mapping->Check(os::MappingCheck::kContent));
+  }
+  if (!parsed.ok()) return parsed.status();
+  return std::unique_ptr<Embedder>(
+      std::make_unique<LocalEmbedder>(std::move(mappings), std::move(parsed).value()));
+}
+
+base::Result<std::unique_ptr<Embedder>> OpenFolder(const std::string& path) {
+  const auto file = [&](std::string_view name) { return os::JoinPath(path, name); };
+  return OpenMapped(
+      {file("model.safetensors"), file("tokenizer.json"), file("config.json")},
+      [](const LocalEmbedder::Mappings& mappings) {
+        return model::Model2vec::Parse({.tensors = mappings[0]->bytes(),
+                                        .tokeniser = base::AsText(mappings[1]->bytes()),
+                                        .config = base::AsText(mappings[2]->bytes())});
+      });
+}
+
+base::Result<std::unique_ptr<Embedder>> OpenFile(const std::string& path) {
+  return OpenMapped({path}, [](const LocalEmbedder::Mappings& mappings) {
+    return model::StaticModel::Parse(mappings[0]->bytes(), model::DigestCheck::kCompare);
+  });
+}
 
 }  // namespace
 
@@ -44,14 +79,15 @@ base::Result<std::unique_ptr<Embedder>> OpenLocalEmbedder(const std::string& pat
     // Part of the program, whose bytes are as sound as its code: only the header is looked at.
     INTACT_ASSIGN_OR_RETURN(auto builtin, model::StaticModel::Parse(model::BuiltinModelFile(),
                                                                     model::DigestCheck::kSkip));
-    return std::unique_ptr<Embedder>(std::make_unique<LocalEmbedder>(nullptr, std::move(builtin)));
+    return std::unique_ptr<Embedder>(
+        std::make_unique<LocalEmbedder>(LocalEmbedder::Mappings(), std::move(builtin)));
   }
-  INTACT_ASSIGN_OR_RETURN(std::unique_ptr<os::Mapping> mapping, os::RealFileSystem().Map(path));
-  auto parsed = model::StaticModel::Parse(mapping->bytes(), model::DigestCheck::kCompare);
-  INTACT_RETURN_IF_ERROR(mapping->Check(os::MappingCheck::kContent));
-  if (!parsed.ok()) return parsed.status().Annotate("cannot use the model " + path);
-  return std::unique_ptr<Embedder>(
-      std::make_unique<LocalEmbedder>(std::move(mapping), std::move(parsed).value()));
+  const base::Result<os::FileStat> stat = os::StatPath(path, true);
+  const std::string context = "cannot use the model " + path;
+  if (!stat.ok()) return stat.status().Annotate(context);
+  auto opened = stat->kind == os::EntryKind::kDirectory ? OpenFolder(path) : OpenFile(path);
+  if (!opened.ok()) return opened.status().Annotate(context);
+  return opened;
 }
 
 }  // namespace intact::embed

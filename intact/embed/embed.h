@@ -30,8 +30,9 @@ class Embedder {
   virtual uint64_t CountTokens(std::string_view text) const = 0;
 };
 
-// The local model: the one built in, or the file or folder `path` when it is not empty. kNotFound,
-// kCorruption or kUnsupported when that cannot be used.
+// The local model: the one built in, or, when `path` is not empty, that file of intact's own format
+// or that folder of a model2vec model. kNotFound, kCorruption, kInvalidArgument or kUnsupported
+// when it cannot be used.
 base::Result<std::unique_ptr<Embedder>> OpenLocalEmbedder(const std::string& path = "");
 
 }  // namespace intact::embed

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "intact/embed/embed.h"
+#include "intact/engine/approx_lists.h"
 #include "intact/engine/changes.h"
 #include "intact/engine/collection.h"
 #include "intact/engine/collection_writer.h"
@@ -39,6 +40,7 @@ void FillBytes(const IndexView& view, const std::string& store, StatusReport& re
     }
   }
   report.raw_bytes = bytes.raw;
+  report.approx = ReadApproxStatus(view.snapshot(), store);
   report.stored_bytes = std::max(FolderBytes(store), bytes.total);
   report.stored_by_part = {{"exact vectors", bytes.rest},
                            {"codes", bytes.codes},
@@ -48,6 +50,14 @@ void FillBytes(const IndexView& view, const std::string& store, StatusReport& re
                            {"postings", postings},
                            {"other", report.stored_bytes - (bytes.rest + bytes.codes + bytes.keys +
                                                             bytes.row_table + catalog + postings)}};
+  if (report.approx.bytes == 0) return;
+  report.stored_by_part.emplace_back("inverted lists", report.approx.bytes);
+  report.stored_bytes += report.approx.bytes;
+}
+
+// Of a store and the inverted lists beside it.
+uint64_t AllBytes(const std::string& store) {
+  return FolderBytes(store) + FolderBytes(ApproxFolder(store));
 }
 
 }  // namespace
@@ -143,7 +153,7 @@ base::Result<ExplainReport> ExplainFile(const Place& place,
   }
   if (verdict.is_in()) {
     INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
-                            embed::OpenLocalEmbedder());
+                            embed::OpenLocalEmbedder(place.model));
     Ingester ingester({place.root, embedder->identity(), scope.file_size_max, 1, false});
     const source::WalkedFile* file = &walked;
     const std::vector<IngestedFile> ingested = ingester.Run(std::span(&file, 1));
@@ -290,11 +300,9 @@ uint64_t UntaggedVersions(const store::Snapshot& snapshot) {
 base::Status CollectIndexGarbage(const std::string& store, const GcOptions& options) {
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
                           embed::OpenLocalEmbedder());
-  store::OpenOptions open;
-  open.lock_wait_ms = options.lock_wait_ms;
-  open.journal_size_max = kJournalSizeMax;
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> writable,
-                          store::Store::OpenWriter(os::RealFileSystem(), store, open));
+  INTACT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<store::Store> writable,
+      store::Store::OpenWriter(os::RealFileSystem(), store, WriterOptions(options.lock_wait_ms)));
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
                           IndexWriter::Make(*writable, *embedder, 1));
   return writer->Rewrite(!options.keeps_versions);
@@ -312,7 +320,7 @@ base::Status CollectCollectionGarbage(const std::string& store, const GcOptions&
 base::Result<GcReport> CollectGarbage(const Place& place, const GcOptions& options) {
   if (!place.exists) return NoIndex(place.root);
   GcReport report;
-  report.bytes_before = FolderBytes(place.store);
+  report.bytes_before = AllBytes(place.store);
   INTACT_ASSIGN_OR_RETURN(const auto snapshot, OpenSnapshot(place.store, {}));
   if (KindOf(snapshot->manifest()) == StoreKind::kVectors) {
     return base::InvalidArgument(
@@ -337,7 +345,8 @@ base::Result<GcReport> CollectGarbage(const Place& place, const GcOptions& optio
   if (!options.keeps_versions) report.versions_removed = UntaggedVersions(*snapshot);
   INTACT_RETURN_IF_ERROR(report.is_collection ? CollectCollectionGarbage(place.store, options)
                                               : CollectIndexGarbage(place.store, options));
-  report.bytes_after = FolderBytes(place.store);
+  SweepApprox(place.store);
+  report.bytes_after = AllBytes(place.store);
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "intact/base/base.h"
+#include "intact/engine/approx.h"
 #include "intact/engine/index.h"
 #include "intact/engine/place.h"
 
@@ -39,6 +40,7 @@ struct StatusReport {
   uint64_t stored_bytes = 0;  // The store's files, all of them.
   std::vector<std::pair<std::string, uint64_t>>
       stored_by_part;  // "exact vectors", "codes", "postings", ...
+  ApproxStatus approx;  // Its lists are among the store's files.
 };
 // Of place.version, else the newest. kNotFound when the place has no store or no such version.
 base::Result<StatusReport> ReadStatus(const Place& place);
@@ -105,7 +107,8 @@ struct GcReport {
 };
 // Rewrites the store of an index without unused vectors and deleted documents, or that of a
 // collection without replaced and deleted rows, and drops older versions but for tagged ones. A
-// dry run says what would go and changes nothing. kNotFound when there is no store.
+// dry run says what would go and changes nothing. Inverted lists of what was rewritten go too:
+// BuildApprox makes them again. kNotFound when there is no store.
 base::Result<GcReport> CollectGarbage(const Place& place, const GcOptions& options);
 
 // Identity of the model at hand, and build facts, for `--version`.

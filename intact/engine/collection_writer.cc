@@ -91,10 +91,8 @@ base::Result<std::unique_ptr<CollectionWriter>> CollectionWriter::Open(os::FileS
                                                                        const std::string& path,
                                                                        const CollectionShape& shape,
                                                                        int64_t lock_wait_ms) {
-  store::OpenOptions options;
+  store::OpenOptions options = WriterOptions(lock_wait_ms);
   options.create = true;
-  options.lock_wait_ms = lock_wait_ms;
-  options.journal_size_max = kJournalSizeMax;
   options.retention = kRetention;
   options.spec = store::CollectionSpec{.dimensions = shape.dimensions,
                                        .metric = shape.metric.value_or(format::Metric::kCosine),
@@ -136,11 +134,8 @@ base::Result<std::unique_ptr<CollectionWriter>> CollectionWriter::OpenExisting(
     os::FileSystem& files, const std::string& path, int64_t lock_wait_ms) {
   // Looked at before the lock is taken: what it says of other folders is clearer.
   INTACT_ASSIGN_OR_RETURN(auto view, CollectionView::Open(files, path));
-  store::OpenOptions options;
-  options.lock_wait_ms = lock_wait_ms;
-  options.journal_size_max = kJournalSizeMax;
   INTACT_ASSIGN_OR_RETURN(std::unique_ptr<store::Store> store,
-                          store::Store::OpenWriter(files, path, options));
+                          store::Store::OpenWriter(files, path, WriterOptions(lock_wait_ms)));
   INTACT_ASSIGN_OR_RETURN(view, CollectionView::Load(store->snapshot(), path));
   return std::unique_ptr<CollectionWriter>(new CollectionWriter(std::move(store), std::move(view)));
 }

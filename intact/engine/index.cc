@@ -202,7 +202,7 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
                                       const ProgressSink& progress) {
   const int64_t begin_ns = os::RealClock().monotonic_ns();
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
-                          embed::OpenLocalEmbedder());
+                          embed::OpenLocalEmbedder(place.model));
   INTACT_RETURN_IF_ERROR(PrepareFolder(place));
   if (place.exists) {
     // The store would refuse too, but does not know what to do about it. Other errors are its to
@@ -213,13 +213,11 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
       INTACT_RETURN_IF_ERROR(CheckModel(**snapshot, place.store, embedder->identity()));
     }
   }
-  store::OpenOptions open;
+  store::OpenOptions open = WriterOptions(options.lock_wait_ms);
   open.create = true;
   open.spec =
       store::CollectionSpec{.dimensions = embedder->dimensions(), .model = embedder->identity()};
   open.retention = kRetention;
-  open.journal_size_max = kJournalSizeMax;
-  open.lock_wait_ms = options.lock_wait_ms;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
                           store::Store::OpenWriter(os::RealFileSystem(), place.store, open));
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,

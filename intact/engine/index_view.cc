@@ -84,10 +84,11 @@ base::Status CheckModel(const store::Snapshot& snapshot, const std::string& stor
                         const std::string& model_identity) {
   const std::string& model = snapshot.spec().model;
   if (model == model_identity) return base::Ok();
-  return base::InvalidArgument(
-      "the index at " + store + " was made with the model " + model + ", and this program has " +
-      model_identity +
-      ": remove that folder and run `intact index` again, or name another with --store");
+  return base::InvalidArgument("the index at " + store + " was made with the model " + model +
+                               ", and this one is " + model_identity +
+                               ": name that model with --model or INTACT_MODEL, or remove that "
+                               "folder and run `intact index` "
+                               "again, or name another with --store");
 }
 
 source::WalkOptions ToWalkOptions(const ScopeOptions& scope, const std::string& store,

@@ -82,7 +82,7 @@ std::string LocalStore(const std::string& root) {
 }
 
 base::Result<Place> Locate(const LocateOptions& options) {
-  Place place;
+  Place place{.model = options.model};
   INTACT_ASSIGN_OR_RETURN(place.root, os::CanonicalPath(options.directory));
   INTACT_ASSIGN_OR_RETURN(const os::FileStat stat, os::StatPath(place.root));
   if (stat.kind != os::EntryKind::kDirectory) {
@@ -101,7 +101,7 @@ base::Result<Place> Locate(const LocateOptions& options) {
     INTACT_ASSIGN_OR_RETURN(const std::string store, ChooseStore(parent, options));
     if (!HasStore(store)) continue;
     const size_t prefix = parent == "/" ? 1 : parent.size() + 1;
-    return Place{parent, store, place.root.substr(prefix), true, {}};
+    return Place{parent, store, place.root.substr(prefix), true, {}, options.model};
   }
   return place;
 }

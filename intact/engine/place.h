@@ -15,6 +15,7 @@ struct Place {
       folder;  // What of the root was asked for: "" for all, else "src/net" relative to the root.
   bool exists = false;  // The store is there.
   std::string version;  // To be read: a number or a tag; empty: the newest.
+  std::string model;    // What embeds: a model's file or folder; empty: the built-in one.
 };
 
 struct LocateOptions {
@@ -28,6 +29,8 @@ struct LocateOptions {
   // `folder` then says which part was asked for. With `store`, the root is the one that the store
   // covers. Without it the root is `directory` itself.
   bool search_parents = false;
+  // Becomes Place::model.
+  std::string model = {};
 };
 
 // Finds the place of `directory`, which must be a folder (kNotFound, kInvalidArgument; the

@@ -117,7 +117,7 @@ class Planner {
 
 base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& options) {
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<embed::Embedder> embedder,
-                          embed::OpenLocalEmbedder());
+                          embed::OpenLocalEmbedder(place.model));
   std::shared_ptr<const IndexView> view;
   if (place.exists) {
     INTACT_ASSIGN_OR_RETURN(view, IndexView::Open(place.store));

@@ -120,8 +120,7 @@ base::Result<RecordsView> RecordsView::Parse(base::ByteSpan section, uint32_t ro
     return Damaged("they say " + std::to_string(rows_said) + " rows; the segment has " +
                    std::to_string(row_count));
   }
-  if (!reader.ok() || block_count > reader.remaining() / kEntrySize ||
-      std::any_of(zeros.begin(), zeros.end(), [](std::byte b) { return b != std::byte{0}; })) {
+  if (!reader.ok() || block_count > reader.remaining() / kEntrySize || !base::IsZero(zeros)) {
     return Damaged("the header contradicts itself");
   }
   uint64_t end = kHeaderSize + uint64_t{block_count} * kEntrySize;

@@ -4,16 +4,30 @@ namespace intact::engine {
 
 base::Result<RowSource> RowSource::Make(const IndexView& view,
                                         std::vector<search::Bitmap> allowed) {
+  return Make(view.snapshot(),
+              std::make_shared<const std::vector<search::Bitmap>>(std::move(allowed)));
+}
+
+base::Result<RowSource> RowSource::Make(
+    const store::Snapshot& snapshot, std::shared_ptr<const std::vector<search::Bitmap>> allowed) {
   RowSource source;
-  source.view_ = &view;
+  source.snapshot_ = &snapshot;
   source.allowed_ = std::move(allowed);
-  for (size_t s = 0; s < view.segments().size(); ++s) {
-    const store::Segment& segment = *view.segments()[s].segment;
-    if (segment.row_count() == 0 || source.allowed_[s].Count() == 0) continue;
+  for (size_t s = 0; s < snapshot.segments().size(); ++s) {
+    const store::Segment& segment = *snapshot.segments()[s];
+    const search::Bitmap* rows = source.allowed_ == nullptr ? nullptr : &(*source.allowed_)[s];
+    if (segment.row_count() == 0 || (rows != nullptr && rows->Count() == 0)) continue;
     INTACT_RETURN_IF_ERROR(segment.CheckCodes());
-    source.runs_.push_back({segment.first_row(), segment.row_count(), segment.codes().data(),
-                            segment.code_stride(), segment.code_scales().data(),
-                            &source.allowed_[s]});
+    const store::CodeColumns& codes = segment.codes();
+    source.runs_.push_back({.first_id = segment.first_row(),
+                            .count = segment.row_count(),
+                            .stride = codes.stride,
+                            .high = codes.high.data(),
+                            .low = codes.low.data(),
+                            .bounds = codes.bounds.data(),
+                            .codes = codes.codes.data(),
+                            .scales = codes.scales.data(),
+                            .allowed = rows});
   }
   return source;
 }

@@ -1,6 +1,7 @@
 // The rows of a store's version as a vector search reads them. Internal to engine; thread-safe.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "intact/engine/index_view.h"
@@ -13,16 +14,19 @@ class RowSource final : public search::VectorSource {
   // Searches the rows in `allowed`, one bitmap per segment, which the source keeps. `view` must
   // outlive it. kCorruption when a segment's codes are damaged.
   static base::Result<RowSource> Make(const IndexView& view, std::vector<search::Bitmap> allowed);
+  // The same for the rows of any snapshot; all of them when `allowed` is null.
+  static base::Result<RowSource> Make(const store::Snapshot& snapshot,
+                                      std::shared_ptr<const std::vector<search::Bitmap>> allowed);
 
-  size_t dimensions() const override { return view_->snapshot().spec().dimensions; }
+  size_t dimensions() const override { return snapshot_->spec().dimensions; }
   std::span<const search::CodeRun> runs() const override { return runs_; }
   base::Status ReadVector(uint64_t id, std::span<float> target) const override {
-    return view_->snapshot().ReadVector(id, target);
+    return snapshot_->ReadVector(id, target);
   }
 
  private:
-  const IndexView* view_ = nullptr;
-  std::vector<search::Bitmap> allowed_;
+  const store::Snapshot* snapshot_ = nullptr;
+  std::shared_ptr<const std::vector<search::Bitmap>> allowed_;
   std::vector<search::CodeRun> runs_;
 };
 

@@ -1,10 +1,12 @@
 #include "intact/engine/search.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "intact/embed/embed.h"
+#include "intact/engine/approx_lists.h"
 #include "intact/engine/chunk_filter.h"
 #include "intact/engine/index_view.h"
 #include "intact/engine/row_source.h"
@@ -40,6 +42,7 @@ class SearcherImpl final : public Searcher {
       : view_(std::move(view)),
         embedder_(std::move(embedder)),
         root_(place.root),
+        store_(place.store),
         folder_(place.folder) {
     live_ = FilterChunks(*view_, SearchRequest(), "").value();
     ForEachChunk(*view_, live_, [&](ChunkRef ref, store::RowId) {
@@ -65,10 +68,11 @@ class SearcherImpl final : public Searcher {
     response.version = view_->snapshot().version();
     response.is_unfinished = view_->state().is_interrupted;
     for (const search::Bitmap& chunks : allowed) response.chunks_searched += chunks.Count();
-    INTACT_ASSIGN_OR_RETURN(const std::vector<search::Candidate> ranked,
-                            request.mode == SearchMode::kVector ? RankByVector(request, allowed)
-                            : request.mode == SearchMode::kText ? RankByText(request, allowed)
-                                                                : RankByAll(request, allowed));
+    INTACT_ASSIGN_OR_RETURN(
+        const std::vector<search::Candidate> ranked,
+        request.mode == SearchMode::kVector ? RankByVector(request, allowed, response)
+        : request.mode == SearchMode::kText ? RankByText(request, allowed)
+                                            : RankByAll(request, allowed, response));
     for (size_t i = 0; i < std::min(request.k, ranked.size()); ++i) {
       INTACT_ASSIGN_OR_RETURN(response.hits.emplace_back(), MakeHit(ranked[i], request));
     }
@@ -78,16 +82,31 @@ class SearcherImpl final : public Searcher {
     return response;
   }
 
+  base::Result<std::vector<float>> EmbedQuery(const std::string& query) const override {
+    std::vector<float> vector(embedder_->dimensions());
+    const std::string_view text = query;
+    INTACT_RETURN_IF_ERROR(embedder_->Embed(std::span(&text, 1), vector));
+    return vector;
+  }
+  const std::string& model_identity() const override { return embedder_->identity(); }
+
  private:
   // A candidate's `file` field holds segment and file, its `order` field, until ranking, segment
   // and chunk.
   static uint64_t Pack(uint32_t high, uint32_t low) { return uint64_t{high} << 32 | low; }
 
-  base::Result<std::vector<float>> EmbedQuery(const std::string& query) const {
-    std::vector<float> vector(embedder_->dimensions());
-    const std::string_view text = query;
-    INTACT_RETURN_IF_ERROR(embedder_->Embed(std::span(&text, 1), vector));
-    return vector;
+  base::Result<std::vector<float>> QueryVector(const SearchRequest& request) const {
+    const bool is_at_hand =
+        request.query_vector != nullptr && request.query_vector->size() == embedder_->dimensions();
+    if (is_at_hand) return *request.query_vector;
+    return EmbedQuery(request.query);
+  }
+
+  static search::TopKOptions OptionsOf(const SearchRequest& request, size_t k) {
+    search::TopKOptions options;
+    options.k = k;
+    options.executor = request.executor;
+    return options;
   }
 
   // The chunks of the set that use one of the hits' rows, with the rows' scores.
@@ -162,13 +181,27 @@ class SearcherImpl final : public Searcher {
         static_cast<uint32_t>(candidate.file));
   }
 
+  // The k best of the rows that the chunks use.
+  base::Result<search::TopKResult> TopRows(const SearchRequest& request, const ChunkSet& allowed,
+                                           const std::vector<float>& query, size_t k,
+                                           SearchResponse& response) const {
+    if (!request.is_approximate) {
+      INTACT_ASSIGN_OR_RETURN(const RowSource source,
+                              RowSource::Make(*view_, RowsOf(*view_, allowed)));
+      return search::ExactTopK(source, query, OptionsOf(request, k));
+    }
+    return approx_.Search(
+        {view_, &view_->snapshot()}, store_,
+        std::make_shared<const std::vector<search::Bitmap>>(RowsOf(*view_, allowed)), query,
+        OptionsOf(request, k), request.probes, response.approx);
+  }
+
   base::Result<std::vector<search::Candidate>> RankByVector(const SearchRequest& request,
-                                                            const ChunkSet& allowed) const {
-    INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, EmbedQuery(request.query));
-    INTACT_ASSIGN_OR_RETURN(const RowSource source,
-                            RowSource::Make(*view_, RowsOf(*view_, allowed)));
+                                                            const ChunkSet& allowed,
+                                                            SearchResponse& response) const {
+    INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, QueryVector(request));
     INTACT_ASSIGN_OR_RETURN(const search::TopKResult top,
-                            search::ExactTopK(source, query, request.k));
+                            TopRows(request, allowed, query, request.k, response));
     return Order(ChunksOf(top.hits, allowed), search::SignalId::kVector);
   }
 
@@ -213,14 +246,14 @@ class SearcherImpl final : public Searcher {
   }
 
   base::Result<std::vector<search::Candidate>> RankByAll(const SearchRequest& request,
-                                                         const ChunkSet& allowed) const {
+                                                         const ChunkSet& allowed,
+                                                         SearchResponse& response) const {
     const size_t count = std::max(kCandidatesMin, request.k * kCandidatesPerResult);
     const std::vector<search::QueryTerm> terms = QueryTerms(request.query);
     INTACT_ASSIGN_OR_RETURN(const search::TextScores text, ScoreText(terms, allowed));
-    INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, EmbedQuery(request.query));
-    INTACT_ASSIGN_OR_RETURN(const RowSource source,
-                            RowSource::Make(*view_, RowsOf(*view_, allowed)));
-    INTACT_ASSIGN_OR_RETURN(const search::TopKResult top, search::ExactTopK(source, query, count));
+    INTACT_ASSIGN_OR_RETURN(const std::vector<float> query, QueryVector(request));
+    INTACT_ASSIGN_OR_RETURN(const search::TopKResult top,
+                            TopRows(request, allowed, query, count, response));
 
     std::vector<search::Candidate> candidates;
     std::unordered_set<uint64_t> seen;
@@ -229,7 +262,7 @@ class SearcherImpl final : public Searcher {
       if (!seen.insert(Pack(ref.segment, ref.chunk)).second) return base::Ok();
       if (!similarity) {
         const store::RowId row = view_->segments()[ref.segment].catalog.chunk_row(ref.chunk);
-        INTACT_RETURN_IF_ERROR(source.ReadVector(row, vector));
+        INTACT_RETURN_IF_ERROR(view_->snapshot().ReadVector(row, vector));
         similarity = static_cast<double>(
             simd::BestKernels().dot_f32(query.data(), vector.data(), query.size()));
       }
@@ -241,6 +274,8 @@ class SearcherImpl final : public Searcher {
           standard(*similarity, top.mean, top.deviation);
       candidate.values[IndexOf(search::SignalId::kText)] = standard(
           static_cast<double>(text.scores[ref.segment][ref.chunk]), text.mean, text.deviation);
+      candidate.values[IndexOf(search::SignalId::kCoverage)] =
+          static_cast<double>(text.coverage[ref.segment][ref.chunk]);
       candidates.push_back(candidate);
       return base::Ok();
     };
@@ -251,19 +286,21 @@ class SearcherImpl final : public Searcher {
       INTACT_RETURN_IF_ERROR(add(chunk.chunk, std::nullopt));
     }
     FillNameSignals(candidates, terms, text.idf);
+    INTACT_RETURN_IF_ERROR(FillMeaningSignals(candidates, query));
     SortByPlace(candidates);
-    return RankInPlace(std::move(candidates));
+    return RankInPlace(std::move(candidates), WeightsOf(request));
   }
 
   // Rank breaks ties by `order`, so places travel through it as their rank and come back
   // afterwards.
-  static std::vector<search::Candidate> RankInPlace(std::vector<search::Candidate> candidates) {
+  static std::vector<search::Candidate> RankInPlace(std::vector<search::Candidate> candidates,
+                                                    const search::Weights& weights) {
     std::vector<uint64_t> places;
     for (search::Candidate& candidate : candidates) {
       places.push_back(candidate.order);
       candidate.order = places.size() - 1;
     }
-    search::Rank(candidates);
+    search::Rank(candidates, weights);
     for (search::Candidate& candidate : candidates) candidate.order = places[candidate.order];
     return candidates;
   }
@@ -295,10 +332,88 @@ class SearcherImpl final : public Searcher {
       const size_t name = path.rfind('/') + 1;
       candidate.values[IndexOf(search::SignalId::kSymbol)] =
           std::max(share(chunk.definitions), 0.5 * share(chunk.symbol));
+      FillNameValues(candidate, chunk, weights, counter);
+      const std::string_view stem = path.substr(name, path.find('.', name) - name);
+      candidate.values[IndexOf(search::SignalId::kFileName)] = HeldShare(stem, weights, counter);
+      candidate.values[IndexOf(search::SignalId::kLength)] = std::log2(1.0 + chunk.term_count);
       candidate.values[IndexOf(search::SignalId::kPath)] =
           0.67 * share(path.substr(name)) + 0.33 * share(path.substr(0, name));
       candidate.values[IndexOf(search::SignalId::kAside)] = search::AsideValue(path);
     }
+  }
+
+  // Calls `body(name)` for each name that the chunk defines; a later part of a long definition has
+  // its name.
+  template <typename Body>
+  static void ForEachName(const format::ChunkEntry& chunk, const Body& body) {
+    std::string_view names = chunk.definitions;
+    if (names.empty()) {
+      body(chunk.symbol.substr(chunk.symbol.find_last_of(".:> ") + 1));
+      return;
+    }
+    while (!names.empty()) {
+      const size_t end = std::min(names.find(' '), names.size());
+      if (end > 0) body(names.substr(0, end));
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
+  }
+
+  // The share of a name's words that the query has.
+  static double HeldShare(std::string_view name,
+                          const std::unordered_map<uint64_t, double>& weights,
+                          TermCounter& counter) {
+    const std::vector<format::TermCount>& terms = counter.Count(name);
+    if (terms.empty()) return 0;
+    double held = 0;
+    for (const format::TermCount& term : terms) held += weights.contains(term.hash) ? 1 : 0;
+    // The whole identifier is a term of its own.
+    const auto words = static_cast<double>(terms.size() > 1 ? terms.size() - 1 : 1);
+    return std::min(1.0, held / words);
+  }
+
+  static void FillNameValues(search::Candidate& candidate, const format::ChunkEntry& chunk,
+                             const std::unordered_map<uint64_t, double>& weights,
+                             TermCounter& counter) {
+    double& best = candidate.values[IndexOf(search::SignalId::kName)];
+    ForEachName(chunk, [&](std::string_view name) {
+      best = std::max(best, HeldShare(name, weights, counter));
+    });
+  }
+
+  base::Status FillMeaningSignals(std::vector<search::Candidate>& candidates,
+                                  const std::vector<float>& query) const {
+    std::vector<float> vector(query.size());
+    const auto similarity = [&](std::string_view text) -> base::Result<double> {
+      if (text.empty()) return 0.0;
+      INTACT_RETURN_IF_ERROR(embedder_->Embed(std::span(&text, 1), vector));
+      return static_cast<double>(
+          simd::BestKernels().dot_f32(query.data(), vector.data(), query.size()));
+    };
+    for (search::Candidate& candidate : candidates) {
+      base::Status status;
+      double best = 0;
+      ForEachName(ChunkOf(candidate), [&](std::string_view name) {
+        const base::Result<double> found = similarity(name);
+        if (found.ok()) {
+          best = std::max(best, *found);
+        } else {
+          status = found.status();
+        }
+      });
+      INTACT_RETURN_IF_ERROR(status);
+      candidate.values[IndexOf(search::SignalId::kNameMeaning)] = best;
+    }
+    return base::Ok();
+  }
+
+  static search::Weights WeightsOf(const SearchRequest& request) {
+    search::Weights weights = search::DefaultWeights();
+    for (const search::SignalRow& signal : search::Signals()) {
+      for (const SignalWeight& other : request.weights) {
+        if (other.name == signal.name) weights[IndexOf(signal.id)] = other.weight;
+      }
+    }
+    return weights;
   }
 
   base::Result<SearchHit> MakeHit(const search::Candidate& candidate,
@@ -342,7 +457,9 @@ class SearcherImpl final : public Searcher {
   std::shared_ptr<const IndexView> view_;
   std::unique_ptr<embed::Embedder> embedder_;
   std::string root_;
+  std::string store_;
   std::string folder_;
+  LazyApproxLists approx_;
   ChunkSet live_;
   search::TextStatistics statistics_;
 };
@@ -355,7 +472,8 @@ base::Result<std::unique_ptr<Searcher>> Searcher::Open(const Place& place) {
                           IndexView::Open(place.store, place.version));
   if (view->state().root.empty())
     return NoIndex(place.root);  // Its first run was killed at its start.
-  INTACT_ASSIGN_OR_RETURN(std::unique_ptr<embed::Embedder> embedder, embed::OpenLocalEmbedder());
+  INTACT_ASSIGN_OR_RETURN(std::unique_ptr<embed::Embedder> embedder,
+                          embed::OpenLocalEmbedder(place.model));
   INTACT_RETURN_IF_ERROR(CheckModel(view->snapshot(), place.store, embedder->identity()));
   return std::unique_ptr<Searcher>(
       std::make_unique<SearcherImpl>(std::move(view), std::move(embedder), place));

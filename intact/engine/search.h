@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "intact/base/base.h"
+#include "intact/engine/approx.h"
 #include "intact/engine/place.h"
+#include "intact/search/executor.h"
 
 namespace intact::engine {
 
@@ -15,6 +17,11 @@ enum class SearchMode : uint8_t {
   kHybrid,  // Both scores and all ranking signals.
   kVector,  // The exact cosine similarity alone: the true top-k of a full float32 scan.
   kText,    // BM25 alone.
+};
+
+struct SignalWeight {
+  std::string name;
+  double weight = 0;
 };
 
 struct SearchRequest {
@@ -27,6 +34,17 @@ struct SearchRequest {
   std::vector<std::string> languages;
   // Fill SearchHit::signals.
   bool explain_score = false;
+  // By inverted lists (approx.h) where there are some, `probes` of them, 0 for as many as were
+  // found good. kVector and kHybrid.
+  bool is_approximate = false;
+  size_t probes = 0;
+  // Instead of the weights that intact has for these signals; for measurements. kHybrid alone.
+  std::vector<SignalWeight> weights;
+
+  // What changes no answer. The query's vector as Searcher::EmbedQuery gives it, when it is at
+  // hand; and threads to use, and when to stop.
+  std::shared_ptr<const std::vector<float>> query_vector;
+  search::Executor* executor = nullptr;
 };
 
 struct Signal {
@@ -53,6 +71,7 @@ struct SearchResponse {
   uint64_t version = 0;          // Of the store that was searched.
   uint64_t chunks_searched = 0;  // That passed the filters.
   bool is_unfinished = false;    // The index's last run did not see every file.
+  ApproxAnswer approx;           // When an approximate answer was asked for.
   double seconds = 0;
 };
 
@@ -67,6 +86,10 @@ class Searcher {
   // kInvalidArgument for an empty query or one of over 64 KiB, k out of range, or an unknown
   // language.
   virtual base::Result<SearchResponse> Search(const SearchRequest& request) const = 0;
+
+  // The vector of a query's text, and what makes it: for who keeps such vectors.
+  virtual base::Result<std::vector<float>> EmbedQuery(const std::string& query) const = 0;
+  virtual const std::string& model_identity() const = 0;
 };
 
 }  // namespace intact::engine

@@ -21,6 +21,9 @@ std::string PartOf(uint32_t kind) {
       return "keys";
     case format::kSectionCodes:
     case format::kSectionCodeScales:
+    case format::kSectionHighCodes:
+    case format::kSectionLowCodes:
+    case format::kSectionCodeBounds:
       return "codes";
     case format::kSectionRest:
       return "vectors";
@@ -126,6 +129,8 @@ base::Result<StatsReport> ReadStats(const std::string& store, const std::string&
   Parts parts;
   CountSections(snapshot, parts);
   INTACT_RETURN_IF_ERROR(CountFiles(store, snapshot, parts));
+  report.approx = ReadApproxStatus(snapshot, store);
+  if (report.approx.bytes > 0) parts.Add("inverted lists", report.approx.bytes);
   report.stored_bytes = parts.total();
   report.parts = parts.Take();
   return report;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "intact/base/base.h"
+#include "intact/engine/approx.h"
 
 namespace intact::engine {
 
@@ -30,6 +31,7 @@ struct StatsReport {
   uint64_t given_bytes = 0;      // `rows` as what they came as.
   std::vector<StatsPart> parts;  // Add up to stored_bytes; those that every store has come first.
   uint64_t stored_bytes = 0;     // All files in the store's folder.
+  ApproxStatus approx;           // Its lists are one of the parts.
 };
 
 // Of the newest version, or the one that `version` says. kNotFound when there is no store at

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 
 #include "intact/model/tokeniser.h"
 
@@ -10,6 +11,9 @@ namespace intact::engine {
 namespace {
 
 constexpr size_t kIdentifierSizeMax = 256;
+// In queries, where a word has 1.
+constexpr double kIdentifierWeight = 2;
+constexpr double kPairWeight = 0.5;
 
 bool IsVowel(char c) {
   return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
@@ -92,14 +96,18 @@ void ForEachTerm(std::string_view text, const Term& term) {
 
 bool IsSentenceWord(std::string_view word) {
   static constexpr std::string_view kWords[] = {
-      "about", "all",   "am",    "an",     "and",   "any",   "are",  "as",    "at",
-      "be",    "been",  "by",    "can",    "code",  "could", "did",  "do",    "does",
-      "done",  "for",   "from",  "get",    "gets",  "had",   "has",  "have",  "how",
-      "if",    "in",    "into",  "is",     "it",    "its",   "me",   "my",    "of",
-      "on",    "or",    "our",   "should", "show",  "so",    "some", "that",  "the",
-      "their", "them",  "then",  "there",  "these", "they",  "this", "those", "to",
-      "us",    "use",   "used",  "uses",   "was",   "we",    "were", "what",  "when",
-      "where", "which", "while", "who",    "why",   "will",  "with", "would", "you"};
+      "about", "all",   "also",      "am",        "an",       "and",    "any",   "are",
+      "as",    "at",    "avoid",     "be",        "been",     "bug",    "but",   "by",
+      "can",   "code",  "correctly", "could",     "did",      "didn",   "do",    "does",
+      "doesn", "don",   "done",      "ensure",    "fix",      "fixed",  "fixes", "fixing",
+      "for",   "from",  "get",       "gets",      "had",      "has",    "have",  "how",
+      "if",    "in",    "instead",   "into",      "is",       "isn",    "issue", "issues",
+      "it",    "its",   "me",        "my",        "no",       "not",    "of",    "on",
+      "or",    "our",   "possible",  "potential", "properly", "should", "show",  "so",
+      "some",  "sure",  "than",      "that",      "the",      "their",  "them",  "then",
+      "there", "these", "they",      "this",      "those",    "to",     "us",    "use",
+      "used",  "uses",  "was",       "we",        "were",     "what",   "when",  "where",
+      "which", "while", "who",       "why",       "will",     "with",   "would", "you"};
   return std::binary_search(std::begin(kWords), std::end(kWords), word);
 }
 
@@ -155,13 +163,17 @@ std::vector<search::QueryTerm> QueryTerms(std::string_view query) {
     const auto same = [&](const search::QueryTerm& term) { return term.hash == hash; };
     if (std::none_of(list.begin(), list.end(), same)) list.push_back({hash, weight});
   };
+  std::string previous;  // The word before, unless it only makes a sentence.
+  std::vector<uint64_t> pairs;
   ForEachTerm(query, [&](uint64_t hash, bool is_identifier, std::string_view word) {
-    if (is_identifier) {
-      add(terms, hash, 2);
-    } else {
-      add(IsSentenceWord(word) ? sentence_terms : terms, hash, 1);
-    }
+    if (is_identifier) return add(terms, hash, kIdentifierWeight);
+    const bool is_sentence_word = IsSentenceWord(word);
+    add(is_sentence_word ? sentence_terms : terms, hash, 1);
+    if (!is_sentence_word && !previous.empty())
+      pairs.push_back(model::FnvHash(previous + std::string(word)));
+    previous = is_sentence_word ? "" : std::string(word);
   });
+  for (const uint64_t pair : pairs) add(terms, pair, kPairWeight);
   return terms.empty() ? sentence_terms : terms;
 }
 

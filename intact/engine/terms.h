@@ -39,8 +39,10 @@ class TermCounter {
   uint32_t total_ = 0;
 };
 
-// The distinct terms of a query: words that only make a sentence ("where", "is", "the") are left
-// out unless nothing else is there. Whole identifiers weigh double.
+// The distinct terms of a query: words that only make a sentence ("where", "is", "the") or only say
+// that something should change ("fix", "ensure") are left out unless nothing else is there. Whole
+// identifiers weigh double. Two words in a row are also looked for as one ("skip list" as
+// `skiplist` and `skip_list`), at half the weight.
 std::vector<search::QueryTerm> QueryTerms(std::string_view query);
 
 }  // namespace intact::engine

@@ -52,12 +52,19 @@ TEST(TermCounter, GrowsAndForgets) {
 }
 
 TEST(QueryTerms, LeavesOutWordsThatOnlyMakeASentence) {
-  EXPECT_EQ(QueryTerms("where is the retry delay computed").size(), 3u);
+  EXPECT_EQ(QueryTerms("where is the delay computed").size(), 2u + 1u);  // And both as one word.
   EXPECT_EQ(QueryTerms("where is it").size(), 3u);
   EXPECT_EQ(QueryTerms("").size(), 0u);
   const auto terms = QueryTerms("retry_delay");
   ASSERT_EQ(terms.size(), 3u);
   EXPECT_EQ(terms[2].weight, 2);
+}
+
+TEST(QueryTerms, LooksForTwoWordsInARowAsOne) {
+  const auto terms = QueryTerms("a skip list of the list");
+  ASSERT_EQ(terms.size(), 3u);
+  EXPECT_EQ(terms[2].hash, StemHash("skiplist"));
+  EXPECT_EQ(terms[2].weight, 0.5);
 }
 
 }  // namespace

@@ -43,11 +43,9 @@ base::Status Describe(const format::Manifest& manifest, VersionReport& report) {
 base::Result<VersionChange> Change(
     const std::string& store, const std::string& target, int64_t lock_wait_ms,
     const std::function<base::Result<uint64_t>(store::Store&)>& change) {
-  store::OpenOptions options;
-  options.lock_wait_ms = lock_wait_ms;
-  options.journal_size_max = kJournalSizeMax;
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> writer,
-                          store::Store::OpenWriter(os::RealFileSystem(), store, options));
+  INTACT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<store::Store> writer,
+      store::Store::OpenWriter(os::RealFileSystem(), store, WriterOptions(lock_wait_ms)));
   const auto before = writer->snapshot();
   VersionChange result;
   result.target_version = before->version();
@@ -63,6 +61,14 @@ base::Result<VersionChange> Change(
 }
 
 }  // namespace
+
+store::OpenOptions WriterOptions(int64_t lock_wait_ms) {
+  store::OpenOptions options;
+  options.lock_wait_ms = lock_wait_ms;
+  options.journal_size_max = uint64_t{1} << 20;
+  options.first_journal_version = 8;
+  return options;
+}
 
 std::string_view StoreKindName(StoreKind kind) {
   switch (kind) {

@@ -11,6 +11,7 @@
 #include "intact/base/base.h"
 #include "intact/format/manifest.h"
 #include "intact/store/snapshot.h"
+#include "intact/store/store.h"
 
 namespace intact::engine {
 
@@ -18,9 +19,9 @@ namespace intact::engine {
 // version.
 using RetentionRule = format::Retention;
 inline constexpr RetentionRule kRetention{.keep_last = 8};
-// How large the journals of stores that the engine writes may get, each of their two halves: a
-// small collection must not take many times what it holds.
-inline constexpr uint64_t kJournalSizeMax = uint64_t{1} << 20;
+// How the engine opens a store to write: its journals stay small and come late, since a small
+// project must not take many times what it holds.
+store::OpenOptions WriterOptions(int64_t lock_wait_ms);
 
 enum class StoreKind : unsigned char { kEmpty, kIndex, kCollection, kVectors };
 // "empty", "index", "collection", "vectors".

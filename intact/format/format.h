@@ -1,7 +1,7 @@
 // format: every byte that leaves the process. Parse, check, write; no files, no policy.
 //
 // Reading order: this (what all files of a store share), superblock.h, manifest.h, journal.h,
-// segment.h (the store's files), catalog.h and postings.h (the engine's sections), vector_file.h
+// segment.h (store files), catalog.h, postings.h (sections of the engine), ivf.h, vector_file.h
 // (files of other tools). The documents under docs/format/ come first; where the code differs from
 // them, the code is wrong. Parsers take any bytes and give a value or an error. All functions are
 // thread-safe.
@@ -18,7 +18,7 @@ namespace intact::format {
 // The version this build writes. Another major is refused; a newer minor is read, the flag words
 // decide.
 inline constexpr uint16_t kFormatMajor = 1;
-inline constexpr uint16_t kFormatMinor = 1;
+inline constexpr uint16_t kFormatMinor = 2;
 
 // Feature bits. An unknown incompatible bit means "do not open", an unknown read-only compatible
 // bit "do not write", an unknown compatible bit nothing.
@@ -32,8 +32,10 @@ struct FeatureFlags {
 // Incompatible: manifests have locations, a history and tags, and a journal may hold newer versions
 // than the manifest that the superblock names. Format 1.1.
 inline constexpr uint64_t kFlagJournal = 1;
-// Bits this build knows.
-inline constexpr FeatureFlags kKnownFlags{.incompatible = kFlagJournal};
+// Incompatible: segments may have their codes in two halves. Format 1.2.
+inline constexpr uint64_t kFlagCodeHalves = 2;
+// Bits this build knows, and sets in whatever it writes.
+inline constexpr FeatureFlags kKnownFlags{.incompatible = kFlagJournal | kFlagCodeHalves};
 
 // kUnsupported, naming `what`, when a file with this version and these flags must not be read.
 base::Status CheckReadable(uint16_t major, uint16_t minor, const FeatureFlags& flags,

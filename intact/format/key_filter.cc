@@ -174,13 +174,12 @@ Result<KeyFilter> KeyFilter::Parse(base::ByteSpan section, const std::string& wh
                             " bytes has no header");
   }
   const auto header = base::Load<FilterHeader>(section.data());
-  const bool is_reserved_zero = std::all_of(header.reserved.begin(), header.reserved.end(),
-                                            [](std::byte byte) { return byte == std::byte{0}; });
   const Table table{header.window_bits, header.window_count};
   // The bits first: they bound the shifts.
   const bool is_sound = header.window_bits >= kWindowBitsMin &&
                         header.window_bits <= kWindowBitsMax && header.window_count >= 1 &&
-                        table.size() <= kPlacesMax && header.count >= 1 && is_reserved_zero;
+                        table.size() <= kPlacesMax && header.count >= 1 &&
+                        base::IsZero(header.reserved);
   if (!is_sound || section.size() - kHeaderSize != table.size()) {
     return base::Corruption(what + ": the header of a key filter of " +
                             std::to_string(section.size()) +

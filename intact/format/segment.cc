@@ -39,12 +39,6 @@ static_assert(offsetof(SegmentPage, table) == kTableOffset);
 static_assert(offsetof(SegmentPage, crc) == 4092);
 static_assert(offsetof(SectionEntry, offset) == 8 && offsetof(SectionEntry, size) == 16);
 
-template <typename Range>
-bool IsZero(const Range& bytes) {
-  return std::all_of(bytes.begin(), bytes.end(),
-                     [](std::byte byte) { return byte == std::byte{0}; });
-}
-
 std::string Describe(const SectionEntry& entry) {
   return std::string(SectionKindName(entry.kind)) + " (kind " + std::to_string(entry.kind) +
          ") at offset " + std::to_string(entry.offset);
@@ -75,24 +69,38 @@ Status CheckPlaces(const SegmentHeader& header, const std::string& what) {
   return base::Ok();
 }
 
+// There, with the size it must have, when `is_expected`; else not there.
+Status CheckColumn(const SegmentHeader& header, uint32_t kind, bool is_expected,
+                   const std::string& what) {
+  const SectionEntry* entry = header.Find(kind);
+  if ((entry != nullptr) != is_expected) {
+    return base::Corruption(what + ": with " + std::to_string(header.row_count) +
+                            " rows, section " + std::string(SectionKindName(kind)) +
+                            (entry == nullptr ? " is missing" : " is not expected"));
+  }
+  if (entry == nullptr) return base::Ok();
+  const std::optional<uint64_t> size = ColumnSize(kind, header.row_count, header.dimensions);
+  if (size.value_or(entry->size) != entry->size) {
+    return base::Corruption(what + ": section " + Describe(*entry) + ": expected " +
+                            std::to_string(*size) + " bytes, found " + std::to_string(entry->size));
+  }
+  if (entry->size > std::numeric_limits<uint32_t>::max() && kind == kSectionRest) {
+    return base::Corruption(what + ": section " + Describe(*entry) + " is larger than 4 GiB");
+  }
+  return base::Ok();
+}
+
 Status CheckColumns(const SegmentHeader& header, const std::string& what) {
-  for (uint32_t kind = kSectionKeys; kind <= kSectionRest; ++kind) {
-    const SectionEntry* entry = header.Find(kind);
-    if ((entry != nullptr) != (header.row_count > 0)) {
-      return base::Corruption(what + ": with " + std::to_string(header.row_count) +
-                              " rows, section " + std::string(SectionKindName(kind)) +
-                              (entry == nullptr ? " is missing" : " is not expected"));
-    }
-    if (entry == nullptr) continue;
-    const std::optional<uint64_t> size = ColumnSize(kind, header.row_count, header.dimensions);
-    if (size.value_or(entry->size) != entry->size) {
-      return base::Corruption(what + ": section " + Describe(*entry) + ": expected " +
-                              std::to_string(*size) + " bytes, found " +
-                              std::to_string(entry->size));
-    }
-    if (entry->size > std::numeric_limits<uint32_t>::max() && kind == kSectionRest) {
-      return base::Corruption(what + ": section " + Describe(*entry) + " is larger than 4 GiB");
-    }
+  const bool has_rows = header.row_count > 0;
+  const bool has_halves = header.HasCodesInHalves();
+  for (const uint32_t kind : kRowKinds) {
+    INTACT_RETURN_IF_ERROR(CheckColumn(header, kind, has_rows, what));
+  }
+  for (const uint32_t kind : kWholeCodeKinds) {
+    INTACT_RETURN_IF_ERROR(CheckColumn(header, kind, has_rows && !has_halves, what));
+  }
+  for (const uint32_t kind : kCodeHalfKinds) {
+    INTACT_RETURN_IF_ERROR(CheckColumn(header, kind, has_rows && has_halves, what));
   }
   return base::Ok();
 }
@@ -105,6 +113,13 @@ Status CheckOptional(const SegmentHeader& header, const std::string& what) {
     return base::Corruption(what + ": section " + Describe(*deleted) +
                             ": expected 1 to 2^25 keys of 32 bytes, found " +
                             std::to_string(deleted->size) + " bytes");
+  }
+  const auto engine_count =
+      std::count_if(header.sections.begin(), header.sections.end(),
+                    [](const SectionEntry& entry) { return entry.kind >= kEngineSectionFirst; });
+  if (static_cast<size_t>(engine_count) > kEngineSectionCountMax) {
+    return base::Corruption(what + ": expected at most " + std::to_string(kEngineSectionCountMax) +
+                            " sections of the engine, found " + std::to_string(engine_count));
   }
   const SectionEntry* filter = header.Find(kSectionKeyFilter);
   const SectionEntry* checks = header.Find(kSectionPageChecks);
@@ -125,11 +140,11 @@ Status CheckOptional(const SegmentHeader& header, const std::string& what) {
 }  // namespace
 
 std::string_view SectionKindName(uint32_t kind) {
-  static constexpr std::string_view kNames[] = {"keys",         "key order",  "codes",
-                                                "code scales",  "row table",  "rest",
-                                                "deleted keys", "key filter", "page checks"};
+  static constexpr std::string_view kNames[] = {
+      "keys",         "key order",  "codes",       "code scales", "row table", "rest",
+      "deleted keys", "key filter", "page checks", "high codes",  "low codes", "code bounds"};
   if (kind >= kEngineSectionFirst) return "engine section";
-  if (kind < kSectionKeys || kind > kSectionPageChecks) return "unknown section";
+  if (kind < kSectionKeys || kind > kSectionCodeBounds) return "unknown section";
   return kNames[kind - kSectionKeys];
 }
 
@@ -150,6 +165,11 @@ std::optional<uint64_t> ColumnSize(uint32_t kind, uint64_t row_count, uint32_t d
       return row_count * CodeStride(dimensions);
     case kSectionCodeScales:
       return row_count * 3 * sizeof(float);  // quant::CodeScale.
+    case kSectionHighCodes:
+    case kSectionLowCodes:
+      return row_count * CodeHalfSize(dimensions);
+    case kSectionCodeBounds:
+      return row_count * 3 * sizeof(float);  // quant::CodeBound.
     case kSectionRowTable:
       return row_count * sizeof(RowEntry);
     default:
@@ -224,8 +244,8 @@ Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan bytes, uint64_t file_si
         std::to_string(file_size) + " bytes and not " + std::to_string(page.file_size));
   }
   const size_t used = page.section_count * sizeof(SectionEntry);
-  const bool is_reserved_zero = IsZero(page.reserved0) && IsZero(page.reserved1) &&
-                                IsZero(std::span(page.table).subspan(used));
+  const bool is_reserved_zero = base::IsZero(page.reserved0) && base::IsZero(page.reserved1) &&
+                                base::IsZero(std::span(page.table).subspan(used));
   if (!is_reserved_zero && page.minor <= kFormatMinor) {
     return base::Corruption(what + ": reserved bytes of the header are not zero");
   }

@@ -25,7 +25,17 @@ enum SectionKind : uint32_t {
   kSectionDeletedKeys = 7,  // Digest[m], strictly ascending.
   kSectionKeyFilter = 8,    // See key_filter.h.
   kSectionPageChecks = 9,   // u32[], PageCrc of each page of the sections in kPageCheckedKinds.
+  // In place of 3 and 4 since format 1.2.
+  kSectionHighCodes = 10,   // u8[n, CodeHalfSize(d)], by row: the upper four bits of c + 128.
+  kSectionLowCodes = 11,    // The same of the lower four.
+  kSectionCodeBounds = 12,  // quant::CodeBound {f32, f32, u16, u16}[n], by row.
 };
+// All that a segment with rows has, besides its codes; its codes whole; its codes in two halves.
+inline constexpr std::array<uint32_t, 4> kRowKinds = {kSectionKeys, kSectionKeyOrder,
+                                                      kSectionRowTable, kSectionRest};
+inline constexpr std::array<uint32_t, 2> kWholeCodeKinds = {kSectionCodes, kSectionCodeScales};
+inline constexpr std::array<uint32_t, 3> kCodeHalfKinds = {kSectionHighCodes, kSectionLowCodes,
+                                                           kSectionCodeBounds};
 // Kinds from here on belong to the engine.
 inline constexpr uint32_t kEngineSectionFirst = 1000;
 
@@ -33,7 +43,9 @@ inline constexpr uint32_t kEngineSectionFirst = 1000;
 std::string_view SectionKindName(uint32_t kind);
 
 inline constexpr uint64_t kSectionAlignment = 64;
-inline constexpr size_t kSectionCountMax = 128;
+inline constexpr size_t kSectionCountMax = 160;
+// How many of them may be the engine's.
+inline constexpr size_t kEngineSectionCountMax = 119;
 // Rows are split over segments so that none passes this; the engine's sections may add as much
 // again.
 inline constexpr uint64_t kSegmentSizeMax = uint64_t{1} << 30;
@@ -80,10 +92,13 @@ struct SegmentHeader {
   bool operator==(const SegmentHeader&) const = default;
   // nullptr when there is none.
   const SectionEntry* Find(uint32_t kind) const;
+  bool HasCodesInHalves() const { return Find(kSectionHighCodes) != nullptr; }
 };
 
-// Bytes a row's code takes in the codes section: `dimensions` rounded up to 64.
+// Components of a row's code: `dimensions` rounded up to 64.
 constexpr uint64_t CodeStride(uint32_t dimensions) { return base::AlignUp(dimensions, 64); }
+// Bytes of either half of it.
+constexpr uint64_t CodeHalfSize(uint32_t dimensions) { return CodeStride(dimensions) / 2; }
 
 // The size a section of fixed-width rows must have; nullopt for the rest and for engine sections.
 std::optional<uint64_t> ColumnSize(uint32_t kind, uint64_t row_count, uint32_t dimensions);
@@ -105,7 +120,7 @@ uint64_t PageChecksBegin(const SegmentHeader& header, uint32_t kind);
 std::array<std::byte, kPageSize> EncodeSegmentHeader(const SegmentHeader& header);
 
 // Checks the page and that every section lies inside `file_size`, aligned, in order, without
-// overlap, with the size its kind demands, and that the six columns are there when there are rows.
+// overlap, with the size its kind demands, and that the columns are there when there are rows.
 // The content of no section is looked at.
 // kCorruption or kUnsupported; messages begin with `what`.
 base::Result<SegmentHeader> DecodeSegmentHeader(base::ByteSpan page, uint64_t file_size,

@@ -51,7 +51,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   header.row_count = 1;
   header.dimensions = 4;
   uint64_t end = format::kPageSize;
-  for (uint32_t kind = format::kSectionKeys; kind <= format::kSectionRest; ++kind) {
+  // With codes whole, or in halves.
+  std::vector<uint32_t> kinds(format::kRowKinds.begin(), format::kRowKinds.end());
+  if (size % 2 == 0) {
+    kinds.insert(kinds.end(), format::kWholeCodeKinds.begin(), format::kWholeCodeKinds.end());
+  } else {
+    kinds.insert(kinds.end(), format::kCodeHalfKinds.begin(), format::kCodeHalfKinds.end());
+  }
+  for (const uint32_t kind : kinds) {
     const uint64_t begin = base::AlignUp(end, format::kSectionAlignment);
     const uint64_t bytes = format::ColumnSize(kind, 1, 4).value_or(17);
     header.sections.push_back({kind, 0, begin, bytes});

@@ -9,8 +9,19 @@ namespace {
 
 using base::Code;
 
-// Two rows of three dimensions and one engine section.
-SegmentHeader Example() {
+// All columns but the rest.
+std::vector<uint32_t> ColumnKinds(bool has_halves) {
+  std::vector<uint32_t> kinds = {kSectionKeys, kSectionKeyOrder, kSectionRowTable};
+  if (has_halves) {
+    kinds.insert(kinds.end(), kCodeHalfKinds.begin(), kCodeHalfKinds.end());
+  } else {
+    kinds.insert(kinds.end(), kWholeCodeKinds.begin(), kWholeCodeKinds.end());
+  }
+  return kinds;
+}
+
+// Two rows of three dimensions and two engine sections; the codes whole, or in two halves.
+SegmentHeader Example(bool has_halves = true) {
   SegmentHeader header;
   header.store.bytes[1] = std::byte{7};
   header.id = 5;
@@ -23,7 +34,7 @@ SegmentHeader Example() {
     header.sections.push_back({kind, kind * 17, begin, size});
     end = begin + size;
   };
-  for (uint32_t kind = kSectionKeys; kind < kSectionRest; ++kind) {
+  for (const uint32_t kind : ColumnKinds(has_halves)) {
     add(kind, *ColumnSize(kind, header.row_count, header.dimensions));
   }
   add(1000, 0);
@@ -34,12 +45,69 @@ SegmentHeader Example() {
 }
 
 TEST(SegmentHeader, ComesBackAsItWas) {
-  const SegmentHeader header = Example();
-  const auto decoded = DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "seg-5");
-  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
-  EXPECT_EQ(*decoded, header);
-  EXPECT_EQ(decoded->Find(1001)->size, 77u);
-  EXPECT_EQ(decoded->Find(1002), nullptr);
+  for (const bool has_halves : {false, true}) {
+    const SegmentHeader header = Example(has_halves);
+    const auto decoded =
+        DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "seg-5");
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    EXPECT_EQ(*decoded, header);
+    EXPECT_EQ(decoded->HasCodesInHalves(), has_halves);
+    EXPECT_EQ(decoded->Find(1001)->size, 77u);
+    EXPECT_EQ(decoded->Find(1002), nullptr);
+  }
+}
+
+// Whole, or in two halves; not both, not in part, and not of another size.
+TEST(SegmentHeader, HasTheCodesInOneForm) {
+  const uint32_t all[] = {kSectionCodes, kSectionCodeScales, kSectionHighCodes, kSectionLowCodes,
+                          kSectionCodeBounds};
+  for (uint32_t set = 0; set < 32; ++set) {
+    for (const uint64_t excess : {0, 1}) {
+      SegmentHeader header = Example();
+      std::erase_if(header.sections, [](const SectionEntry& entry) {
+        return entry.kind >= kSectionHighCodes && entry.kind <= kSectionCodeBounds;
+      });
+      uint64_t end = kPageSize;
+      for (uint32_t i = 0; i < 5; ++i) {
+        const uint64_t size = *ColumnSize(all[i], header.row_count, header.dimensions) + excess;
+        if ((set >> i & 1) != 0) header.sections.push_back({all[i], 0, 0, size});
+      }
+      for (SectionEntry& entry : header.sections) {
+        entry.offset = base::AlignUp(end, kSectionAlignment);
+        end = entry.offset + entry.size;
+      }
+      header.file_size = end;
+      const auto decoded = DecodeSegmentHeader(EncodeSegmentHeader(header), end, "s");
+      const bool is_sound = excess == 0 && (set == 0b00011 || set == 0b11100);
+      EXPECT_EQ(decoded.code(), is_sound ? Code::kOk : Code::kCorruption) << set;
+    }
+  }
+}
+
+// So that one with every other section can be written again.
+TEST(SegmentHeader, MayHaveSoManyEngineSections) {
+  for (const size_t count : {kEngineSectionCountMax, kEngineSectionCountMax + 1}) {
+    SegmentHeader header;
+    header.dimensions = 3;
+    for (uint32_t i = 0; i < count; ++i) {
+      header.sections.push_back({kEngineSectionFirst + i, 0, kPageSize, 0});
+    }
+    header.file_size = kPageSize;
+    const auto decoded = DecodeSegmentHeader(EncodeSegmentHeader(header), header.file_size, "s");
+    EXPECT_EQ(decoded.ok(), count == kEngineSectionCountMax);
+  }
+}
+
+TEST(SegmentHeader, KnowsTheSizesOfCodes) {
+  EXPECT_EQ(ColumnSize(kSectionCodes, 5, 65), 5u * 128);
+  EXPECT_EQ(ColumnSize(kSectionCodeScales, 5, 65), 5u * 12);
+  EXPECT_EQ(ColumnSize(kSectionHighCodes, 5, 65), 5u * 64);
+  EXPECT_EQ(ColumnSize(kSectionLowCodes, 5, 64), 5u * 32);
+  EXPECT_EQ(ColumnSize(kSectionCodeBounds, 5, 65), 5u * 12);
+  EXPECT_EQ(SectionKindName(kSectionHighCodes), "high codes");
+  EXPECT_EQ(SectionKindName(kSectionLowCodes), "low codes");
+  EXPECT_EQ(SectionKindName(kSectionCodeBounds), "code bounds");
+  EXPECT_EQ(SectionKindName(kSectionCodeBounds + 1), "unknown section");
 }
 
 TEST(SegmentHeader, MayHaveNoRows) {
@@ -61,7 +129,7 @@ SegmentHeader LargeExample() {
     header.sections.push_back({kind, kind * 17, begin, size});
     end = begin + size;
   };
-  for (uint32_t kind = kSectionKeys; kind < kSectionRest; ++kind) {
+  for (const uint32_t kind : ColumnKinds(true)) {
     add(kind, *ColumnSize(kind, header.row_count, header.dimensions));
   }
   add(kSectionDeletedKeys, 3 * sizeof(base::Digest));
@@ -108,7 +176,7 @@ TEST(SegmentHeader, RefusesSectionsThatDoNotFit) {
       {"beyond the end", [](auto& h) { h.sections.back().size += 1; }},
       {"size overflows", [](auto& h) { h.sections.back().size = ~uint64_t{0}; }},
       {"before the end", [](auto& h) { h.sections.back().size -= 1; }},
-      {"twice", [](auto& h) { h.sections[6].kind = 1000; }},
+      {"twice", [](auto& h) { h.sections[7].kind = 1000; }},
       {"a column is missing", [](auto& h) { h.sections[0].kind = 999; }},
       {"columns without rows", [](auto& h) { h.row_count = 0; }},
       {"a column of another size", [](auto& h) { h.row_count = 3; }},

@@ -92,9 +92,7 @@ Result<Superblock> DecodeSuperblock(base::ByteSpan bytes, uint32_t copy_index,
   if (page.copy_index != copy_index) {
     return base::Corruption(place + ": found copy " + std::to_string(page.copy_index) + " here");
   }
-  const bool is_zero = std::all_of(page.reserved.begin(), page.reserved.end(),
-                                   [](std::byte byte) { return byte == std::byte{0}; });
-  if (!is_zero && page.minor <= kFormatMinor) {
+  if (!base::IsZero(page.reserved) && page.minor <= kFormatMinor) {
     return base::Corruption(place + ": reserved bytes are not zero");
   }
   const bool is_journal_sound = ((page.incompatible & kFlagJournal) != 0 || page.journal == 0) &&

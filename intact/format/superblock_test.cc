@@ -42,7 +42,7 @@ TEST(Superblock, HasTheBytesOfTheFormatDocument) {
   const unsigned char magic[] = {0x89, 0x49, 0x4e, 0x54, 0x0d, 0x0a, 0x1a, 0x0a};
   EXPECT_EQ(std::memcmp(page.data(), magic, sizeof(magic)), 0);
   EXPECT_EQ(base::Load<uint16_t>(page.data() + 8), 1);
-  EXPECT_EQ(base::Load<uint16_t>(page.data() + 10), 1);
+  EXPECT_EQ(base::Load<uint16_t>(page.data() + 10), 2);
   EXPECT_EQ(base::Load<uint32_t>(page.data() + 12), 3u);
   EXPECT_EQ(page[40], std::byte{0xab});
   EXPECT_EQ(base::Load<uint64_t>(page.data() + 56), 5u);
@@ -86,12 +86,12 @@ TEST(Superblock, JudgesEachFieldByItself) {
 
 TEST(Superblock, ReadsANewerMinorVersionWithMoreInIt) {
   SuperPageBytes page = EncodeSuperblock(Example(5), 0);
-  page[10] = std::byte{2};
+  page[10] = std::byte{kFormatMinor + 1};
   page[200] = std::byte{77};
   RepairCrc(page);
   const auto decoded = DecodeSuperblock(page, 0, "SUPER");
   ASSERT_TRUE(decoded.ok());
-  EXPECT_EQ(decoded->minor, 2);
+  EXPECT_EQ(decoded->minor, kFormatMinor + 1);
 }
 
 TEST(SuperFile, TakesTheNewestValidPair) {
@@ -112,7 +112,7 @@ TEST(SuperFile, TakesTheNewestValidPair) {
 
 TEST(SuperFile, NeverTakesANewerFormatForATornPair) {
   Superblock newer = Example(5);
-  newer.flags.incompatible = 2;
+  newer.flags.incompatible = uint64_t{1} << 62;
   EXPECT_EQ(DecodeSuperFile(FileOf(Example(4), newer), "SUPER").code(), Code::kUnsupported);
 }
 

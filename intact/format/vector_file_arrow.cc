@@ -1,7 +1,7 @@
 // The reader of Arrow IPC files and streams (docs/format/interchange.md, "Arrow IPC").
 #include "intact/format/vector_file_arrow.h"
 
-#include "intact/format/json_text.h"
+#include "intact/base/json_text.h"
 #include "intact/format/vector_file_kinds.h"
 
 namespace intact::format {
@@ -76,7 +76,7 @@ class ArrowReader : public VectorFileReader {
     INTACT_RETURN_IF_ERROR(CheckDimensions(info_.dimensions));
     for (const size_t index : schema_.metadata) {
       std::string name;
-      AppendJsonString(schema_.columns[index].name, name);
+      base::AppendJsonString(schema_.columns[index].name, name);
       field_names_.push_back(name + ":");
     }
     return base::Ok();
@@ -230,7 +230,7 @@ class ArrowReader : public VectorFileReader {
     const ArrowBuffers& buffers = batch_.columns[schema_.metadata[0]];
     if (!IsArrowValid(buffers.validity, row_)) return std::string();
     INTACT_ASSIGN_OR_RETURN(const std::string_view text, ArrowText(column, buffers, row_));
-    if (!text.empty() && !IsJsonObject(text)) {
+    if (!text.empty() && !base::IsJsonObject(text)) {
       return base::InvalidArgument(
           "expected the text of a JSON object in column 'metadata', found other text");
     }

@@ -1,7 +1,7 @@
 // Schemas and messages of Arrow IPC, checked (vector_file_arrow.h).
 #include <array>
 
-#include "intact/format/json_text.h"
+#include "intact/base/json_text.h"
 #include "intact/format/vector_file_arrow.h"
 #include "intact/format/vector_file_kinds.h"
 
@@ -126,7 +126,7 @@ base::Result<ArrowColumn> ParseColumn(const FlatTable& field) {
     return base::Unsupported("a column's name of " + std::to_string(column.name.size()) +
                              " bytes; at most " + std::to_string(kArrowNameSizeMax));
   }
-  if (!IsUtf8(column.name)) return base::Corruption("a column's name is not UTF-8");
+  if (!base::IsUtf8(column.name)) return base::Corruption("a column's name is not UTF-8");
   const auto type = field.Get<uint8_t>(kFieldTypeKind, 0);
   column.type = static_cast<ArrowType>(type);
   column.type_name = TypeName(type);

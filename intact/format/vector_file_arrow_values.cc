@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "intact/format/json_text.h"
+#include "intact/base/json_text.h"
 #include "intact/format/vector_file_arrow.h"
 #include "intact/format/vector_file_kinds.h"
 
@@ -115,11 +115,11 @@ void AppendFloatAt(const ArrowColumn& column, const ArrowBuffers& buffers, uint6
 // A text that is a JSON object stands in a column "metadata" as what it is.
 bool IsNestedMetadata(const ArrowColumn& column, std::string_view text) {
   if (column.name != "metadata") return false;
-  JsonScanner scanner(text);
+  base::JsonScanner scanner(text);
   std::string_view value;
   size_t depth = 0;
   return scanner.Peek() == '{' && scanner.TakeValue(value, &depth) && scanner.AtEnd() &&
-         depth < kJsonDepthMax;
+         depth < base::kJsonDepthMax;
 }
 
 }  // namespace
@@ -139,7 +139,7 @@ base::Result<std::string_view> ArrowText(const ArrowColumn& column, const ArrowB
     return base::Unsupported("a text of " + std::to_string(text.size()) + " bytes; at most " +
                              std::to_string(kBatchSizeMax));
   }
-  if (!IsUtf8(text)) return base::Corruption("expected UTF-8, found other bytes");
+  if (!base::IsUtf8(text)) return base::Corruption("expected UTF-8, found other bytes");
   return text;
 }
 
@@ -177,7 +177,7 @@ base::Status AppendArrowJson(const ArrowColumn& column, const ArrowBuffers& buff
     if (IsNestedMetadata(column, text)) {
       out += text;
     } else {
-      AppendJsonString(text, out);
+      base::AppendJsonString(text, out);
     }
   }
   return base::Ok();

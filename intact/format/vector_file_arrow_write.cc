@@ -1,5 +1,5 @@
 // The writer of Arrow IPC files (docs/format/interchange.md, "Arrow IPC").
-#include "intact/format/json_text.h"
+#include "intact/base/json_text.h"
 #include "intact/format/vector_file_arrow.h"
 #include "intact/format/vector_file_kinds.h"
 
@@ -184,8 +184,9 @@ class ArrowWriter : public CheckedWriter {
     if (id.size() > INT32_MAX || metadata.size() > INT32_MAX) {
       return base::InvalidArgument("an id or metadata of more than 2 GiB");
     }
-    if (!IsUtf8(id)) return base::InvalidArgument("expected an id in UTF-8, found other bytes");
-    if (metadata.empty() || IsJsonObject(metadata)) return base::Ok();
+    if (!base::IsUtf8(id))
+      return base::InvalidArgument("expected an id in UTF-8, found other bytes");
+    if (metadata.empty() || base::IsJsonObject(metadata)) return base::Ok();
     return base::InvalidArgument("expected a JSON object as metadata, found something else");
   }
 

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "intact/format/json_text.h"
+#include "intact/base/json_text.h"
+#include "intact/format/base64.h"
 #include "intact/format/vector_file_kinds.h"
 
 namespace intact::format {
@@ -58,7 +59,7 @@ size_t SpecialIndex(std::string_view name) {
   std::string decoded;
   std::string_view plain = name.substr(1, name.size() - 2);
   if (plain.find('\\') != std::string_view::npos) {
-    decoded = DecodeJsonString(name).value_or("");
+    decoded = base::DecodeJsonString(name).value_or("");
     plain = decoded;
   }
   size_t index = 0;
@@ -66,7 +67,7 @@ size_t SpecialIndex(std::string_view name) {
   return index;
 }
 
-base::Status SyntaxError(const JsonScanner& scanner, std::string_view text,
+base::Status SyntaxError(const base::JsonScanner& scanner, std::string_view text,
                          std::string_view expected) {
   const size_t at = scanner.position();
   std::string found = "the end of the line";
@@ -96,8 +97,8 @@ void AssignRoles(const SpecialFields& special, Line& line) {
 
 base::Result<Line> ParseLine(std::string_view text) {
   constexpr std::string_view kValue = "a JSON value, nested at most 64 deep,";
-  if (!IsUtf8(text)) return base::Corruption("expected UTF-8, found other bytes");
-  JsonScanner scanner(text);
+  if (!base::IsUtf8(text)) return base::Corruption("expected UTF-8, found other bytes");
+  base::JsonScanner scanner(text);
   if (!scanner.Take('{')) return SyntaxError(scanner, text, "'{'");
   Line line;
   SpecialFields special;
@@ -168,7 +169,7 @@ base::Status ParseNumber(const char* at, const char* text_end, const char*& end,
 
 // Appends the numbers of `array`, which is valid JSON, as float32.
 base::Status AppendNumbers(std::string_view array, uint64_t dimensions_max, base::Bytes& out) {
-  JsonScanner scanner(array);
+  base::JsonScanner scanner(array);
   scanner.Take('[');
   if (scanner.Peek() == ']') return base::Ok();
   const char* const text_end = array.data() + array.size();
@@ -205,7 +206,7 @@ base::Status AppendVector(const Line& line, uint64_t dimensions_max, base::Bytes
         std::string(line.is_base64_name ? "a string in base64" : "an array or a base64 string") +
         " as " + std::string(line.vector->name));
   }
-  const auto text = DecodeJsonString(value);
+  const auto text = base::DecodeJsonString(value);
   const auto bytes = text ? DecodeBase64(*text) : std::nullopt;
   if (!bytes || bytes->size() % sizeof(float) != 0) {
     return base::Corruption("expected padded base64 of whole float32 values in " +
@@ -221,7 +222,7 @@ base::Status AppendVector(const Line& line, uint64_t dimensions_max, base::Bytes
 
 base::Result<std::string> ParseId(const Field& id) {
   if (id.value[0] == '"') {
-    auto text = DecodeJsonString(id.value);
+    auto text = base::DecodeJsonString(id.value);
     if (!text) return base::Corruption("expected an id in Unicode, found half a surrogate pair");
     return *std::move(text);
   }
@@ -240,7 +241,7 @@ base::Result<std::string> ComposeMetadata(const Line& line) {
   }
   std::string object;
   for (const Field& field : line.others) {
-    if (field.depth >= kJsonDepthMax) {
+    if (field.depth >= base::kJsonDepthMax) {
       return base::InvalidArgument("expected a value nested at most 63 deep in field " +
                                    std::string(field.name.substr(0, 40)));
     }
@@ -382,16 +383,16 @@ class JsonLinesWriter : public CheckedWriter {
 
   base::Status AppendRow(const VectorRows& rows, size_t index) {
     const std::string_view metadata = TextAt(rows.metadata, index);
-    if (!metadata.empty() && !IsJsonObject(metadata)) {
+    if (!metadata.empty() && !base::IsJsonObject(metadata)) {
       return base::InvalidArgument("expected a JSON object as metadata, found something else");
     }
     text_ += '{';
     if (info().has_ids) {
-      if (!IsUtf8(rows.ids[index])) {
+      if (!base::IsUtf8(rows.ids[index])) {
         return base::InvalidArgument("expected an id in UTF-8, found other bytes");
       }
       text_ += "\"id\":";
-      AppendJsonString(rows.ids[index], text_);
+      base::AppendJsonString(rows.ids[index], text_);
       text_ += ',';
     }
     AppendVector(base::ByteSpan(rows.elements).subspan(index * row_size(), row_size()));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "intact/model/half.h"
 #include "intact/simd/simd.h"
 
 namespace intact::model {
@@ -182,20 +183,6 @@ class RowSums {
   uint64_t bound_ = 0;  // |narrow_[j]| <= 128 * bound_.
 };
 
-// `value` rounded to the nearest float16, ties to even, as a float32. |value| <= 1 here.
-float RoundToFloat16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude < 0x38800000u) {
-    // Below 2^-14 float16 has a fixed step of 2^-24: adding 0.5 aligns that step with the last bit
-    // of a float32 in [0.5, 1), so the addition does the rounding.
-    const float rounded = (std::fabs(value) + 0.5f) - 0.5f;
-    return std::copysign(rounded, value);
-  }
-  const uint32_t rounded = (bits + 0xfffu + ((bits >> 13) & 1u)) & ~0x1fffu;
-  return std::bit_cast<float>(rounded);
-}
-
 // Steps 4 and 5 of the definition.
 void Normalise(const std::vector<int64_t>& sums, std::span<float> vector) {
   double squares = 0;
@@ -275,6 +262,13 @@ void StaticModel::Embed(std::string_view text, std::span<float> vector) const {
     }
   }
   Normalise(sums.Finish(), vector);
+}
+
+uint64_t StaticModel::CountTokens(std::string_view text) const {
+  uint64_t count = 0;
+  Tokeniser tokeniser(text);
+  for (Token token; tokeniser.Next(token);) ++count;
+  return count;
 }
 
 }  // namespace intact::model

@@ -14,27 +14,28 @@
 #include <vector>
 
 #include "intact/base/base.h"
+#include "intact/model/text_model.h"
 #include "intact/model/tokeniser.h"
 
 namespace intact::model {
 
 enum class DigestCheck : uint8_t { kSkip, kCompare };
 
-class StaticModel {
+class StaticModel final : public TextModel {
  public:
   // Borrows `file`, at an address that is a multiple of 64, for the model's life. Checks header,
   // sizes and flags; with kCompare the whole file's digest too (about 1 GB/s). kCorruption or
   // kUnsupported otherwise.
   static base::Result<std::unique_ptr<StaticModel>> Parse(base::ByteSpan file, DigestCheck check);
 
-  uint32_t dimensions() const { return dimensions_; }
+  uint32_t dimensions() const override { return dimensions_; }
   uint32_t word_count() const { return word_count_; }
   // NAME@REVISION/DIGEST/DIMENSIONS with the first 16 hexadecimal digits of the file's digest.
-  const std::string& identity() const { return identity_; }
+  const std::string& identity() const override { return identity_; }
 
-  // The embedding of `text`, any bytes, into `vector` [d]: unit length but for the rounding of each
-  // component to float16.
-  void Embed(std::string_view text, std::span<float> vector) const;
+  // Components are rounded to float16.
+  void Embed(std::string_view text, std::span<float> vector) const override;
+  uint64_t CountTokens(std::string_view text) const override;
 
  private:
   StaticModel() = default;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <system_error>
-#include <thread>
-#include <vector>
 
 namespace intact::os {
 
@@ -22,6 +20,19 @@ void ParallelFor(size_t count, unsigned thread_count, const std::function<void(s
   }
   work();
   for (std::thread& thread : threads) thread.join();
+}
+
+Threads::Threads(size_t count, const std::function<void()>& body) {
+  threads_.reserve(count);
+  try {
+    for (size_t i = 0; i < count; ++i) threads_.emplace_back(body);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: count() says how many there are.
+  }
+}
+
+Threads::~Threads() {
+  for (std::thread& thread : threads_) thread.join();
 }
 
 }  // namespace intact::os

@@ -20,6 +20,19 @@ TEST(ParallelFor, CallsTheBodyOnceForEachItem) {
   }
 }
 
+TEST(Threads, CallTheBodyOnceEachAndAreWaitedFor) {
+  for (const size_t count : {0, 1, 5}) {
+    std::atomic<size_t> calls = 0;
+    size_t started = 0;
+    {
+      const Threads threads(count, [&] { ++calls; });
+      started = threads.count();
+    }
+    EXPECT_EQ(calls, started);
+    EXPECT_LE(started, count);
+  }
+}
+
 TEST(RealClock, NeverGoesBack) {
   const Clock& clock = RealClock();
   const int64_t first = clock.monotonic_ns();

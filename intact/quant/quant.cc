@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "intact/quant/rounding.h"
+#include "intact/simd/simd.h"
 
 namespace intact::quant {
 
@@ -41,6 +42,46 @@ CodeScale QuantiseInt8(std::span<const float> vector, std::span<int8_t> code) {
   result.error = RoundUp(std::sqrt(error_squared));
   result.norm = RoundUp(static_cast<double>(result.scale) * std::sqrt(code_squared));
   return result;
+}
+
+namespace {
+
+void CheckHalves(size_t stride, size_t high_size, size_t low_size) {
+  INTACT_CHECK(stride % 64 == 0 && high_size == stride / 2 && low_size == stride / 2);
+}
+
+}  // namespace
+
+void SplitCode(std::span<const int8_t> code, std::span<uint8_t> high, std::span<uint8_t> low) {
+  CheckHalves(code.size(), high.size(), low.size());
+  simd::BestKernels().split_codes(code.data(), code.size(), high.data(), low.data());
+}
+
+void JoinCode(std::span<const uint8_t> high, std::span<const uint8_t> low, std::span<int8_t> code) {
+  CheckHalves(code.size(), high.size(), low.size());
+  simd::BestKernels().join_codes(high.data(), low.data(), code.size(), code.data());
+}
+
+// A half component less scale is a number of 9 bits times one of 24: exact in double, so the error
+// is summed as above.
+CodeBound BoundHalves(std::span<const float> vector, std::span<const int8_t> code,
+                      const CodeScale& scale) {
+  INTACT_CHECK(code.size() == vector.size());
+  CodeBound bound;
+  bound.scale = scale.scale;
+  bound.error = UpperHalf(scale.error);
+  bound.norm = UpperHalf(scale.norm);
+  double error_squared = 0;
+  for (size_t i = 0; i < vector.size(); ++i) {
+    const double difference =
+        static_cast<double>(vector[i]) -
+        static_cast<double>(scale.scale) * static_cast<double>(HighCentre(code[i]));
+    error_squared += difference * difference;
+  }
+  const float infinity = std::numeric_limits<float>::infinity();
+  const bool is_finite = std::isfinite(error_squared) && std::isfinite(scale.error);
+  bound.high_error = is_finite ? RoundUp(std::sqrt(error_squared)) : infinity;
+  return bound;
 }
 
 }  // namespace intact::quant

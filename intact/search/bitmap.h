@@ -16,15 +16,22 @@ class Bitmap {
   size_t size() const { return size_; }
   bool Has(size_t index) const { return (words_[index / 64] >> (index % 64) & 1) != 0; }
   void Add(size_t index) { words_[index / 64] |= uint64_t{1} << (index % 64); }
+  void Remove(size_t index) { words_[index / 64] &= ~(uint64_t{1} << (index % 64)); }
   // Adds [begin, end).
   void AddRange(size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) Add(i);
+    for (size_t i = begin; i < end;) {
+      const size_t next = end < (i / 64 + 1) * 64 ? end : (i / 64 + 1) * 64;
+      words_[i / 64] |= ~uint64_t{0} >> (64 - (next - i)) << (i % 64);
+      i = next;
+    }
   }
   size_t Count() const {
     size_t count = 0;
     for (const uint64_t word : words_) count += static_cast<size_t>(std::popcount(word));
     return count;
   }
+  // Number i is bit i % 64 of word i / 64; bits beyond the size are clear.
+  const uint64_t* words() const { return words_.data(); }
 
  private:
   std::vector<uint64_t> words_;

@@ -42,8 +42,11 @@ void FillStatistics(std::span<const TextSegment> segments, TextScores& result) {
 TextScores ScoreBm25(std::span<const TextSegment> segments, const TextStatistics& statistics,
                      std::span<const QueryTerm> terms) {
   TextScores result;
-  for (const TextSegment& segment : segments)
+  for (const TextSegment& segment : segments) {
     result.scores.emplace_back(segment.allowed->size(), 0.0f);
+    result.coverage.emplace_back(segment.allowed->size(), 0.0f);
+  }
+  double total = 0;
   const auto chunk_count = static_cast<double>(statistics.chunk_count);
   const double mean_length =
       std::max(1.0, static_cast<double>(statistics.term_count) / std::max(1.0, chunk_count));
@@ -52,6 +55,7 @@ TextScores ScoreBm25(std::span<const TextSegment> segments, const TextStatistics
     const double idf =
         frequency == 0 ? 0 : std::log(1 + (chunk_count - frequency + 0.5) / (frequency + 0.5));
     result.idf.push_back(idf);
+    total += idf * term.weight;
     if (frequency == 0) continue;
     for (size_t s = 0; s < segments.size(); ++s) {
       const TextSegment& segment = segments[s];
@@ -65,8 +69,12 @@ TextScores ScoreBm25(std::span<const TextSegment> segments, const TextStatistics
         const double count = posting.count;
         const double part = term.weight * idf * count * (kTermSaturation + 1) / (count + norm);
         result.scores[s][posting.chunk] += static_cast<float>(part);
+        result.coverage[s][posting.chunk] += static_cast<float>(term.weight * idf);
       }
     }
+  }
+  for (std::vector<float>& segment : result.coverage) {
+    for (float& part : segment) part = total > 0 ? part / static_cast<float>(total) : 0;
   }
   FillStatistics(segments, result);
   return result;

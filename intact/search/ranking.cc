@@ -10,20 +10,24 @@ namespace {
 
 constexpr std::array<SignalRow, kSignalCount> kSignals = {{
     {SignalId::kVector, "vector", 1.0},
-    {SignalId::kText, "text", 0.5},
+    {SignalId::kText, "text", 0.36},
+    {SignalId::kCoverage, "coverage", 2.6},
     {SignalId::kSymbol, "symbol", 2.0},
-    {SignalId::kPath, "path", 1.0},
-    {SignalId::kSameFile, "same file", 0.15},
-    {SignalId::kFileShare, "file share", -0.75},
-    {SignalId::kAside, "aside", -1.2},
+    {SignalId::kName, "name", 2.0},
+    {SignalId::kNameMeaning, "name meaning", 3.2},
+    {SignalId::kPath, "path", 0.6},
+    {SignalId::kFileName, "file name", 1.75},
+    {SignalId::kLength, "length", 0.42},
+    {SignalId::kSameFile, "same file", 0.5},
+    {SignalId::kFileShare, "file share", -0.4},
+    {SignalId::kAside, "aside", -1.0},
 }};
 
 constexpr size_t IndexOf(SignalId id) { return static_cast<size_t>(id); }
 
-double Score(const Candidate& candidate) {
+double Score(const Candidate& candidate, const Weights& weights) {
   double score = 0;
-  for (const SignalRow& signal : kSignals)
-    score += signal.weight * candidate.values[IndexOf(signal.id)];
+  for (size_t i = 0; i < kSignalCount; ++i) score += weights[i] * candidate.values[i];
   return score;
 }
 
@@ -33,9 +37,9 @@ void SortBestFirst(std::vector<Candidate>& candidates) {
   });
 }
 
-// How many other candidates of the file stand among the best 20, as log2(1 + n).
+// How many other candidates of the file stand among the best 50, as log2(1 + n).
 void FillSameFile(std::vector<Candidate>& candidates) {
-  constexpr size_t kBest = 20;
+  constexpr size_t kBest = 50;
   std::unordered_map<uint64_t, int> counts;
   for (size_t i = 0; i < std::min(kBest, candidates.size()); ++i) ++counts[candidates[i].file];
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -54,18 +58,25 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
 
 std::span<const SignalRow, kSignalCount> Signals() { return kSignals; }
 
-void Rank(std::vector<Candidate>& candidates) {
+Weights DefaultWeights() {
+  Weights weights{};
+  for (const SignalRow& signal : kSignals) weights[IndexOf(signal.id)] = signal.weight;
+  return weights;
+}
+
+void Rank(std::vector<Candidate>& candidates, const Weights& weights) {
   const auto score_all = [&] {
-    for (Candidate& candidate : candidates) candidate.score = Score(candidate);
+    for (Candidate& candidate : candidates) candidate.score = Score(candidate, weights);
     SortBestFirst(candidates);
   };
   score_all();
   FillSameFile(candidates);
   score_all();
+  constexpr int kFreeShare = 3;
   std::unordered_map<uint64_t, int> better;
   for (Candidate& candidate : candidates) {
     const int count = better[candidate.file]++;
-    candidate.values[IndexOf(SignalId::kFileShare)] = std::max(0, count - 1);
+    candidate.values[IndexOf(SignalId::kFileShare)] = std::max(0, count - kFreeShare);
   }
   score_all();
 }

@@ -11,15 +11,20 @@
 namespace intact::search {
 
 enum class SignalId : uint8_t {
-  kVector,  // Similarity of meaning, in standard deviations over the collection.
-  kText,    // BM25, in standard deviations over the collection.
-  kSymbol,  // Share of the query's weight found in names defined by the chunk.
-  kPath,    // Share of the query's weight found in the file's path, its last part counting double.
+  kVector,       // Similarity of meaning, in standard deviations over the collection.
+  kText,         // BM25, in standard deviations over the collection.
+  kCoverage,     // Share of the query's weight found anywhere in the chunk.
+  kSymbol,       // Share of the query's weight found in names that the chunk defines.
+  kName,         // Share of a defined name's words found in the query; of the best such name.
+  kNameMeaning,  // Similarity of meaning of the query and a defined name; of the best such name.
+  kPath,  // Share of the query's weight found in the file's path, its last part counting double.
+  kFileName,   // Share of the words of the file's name found in the query.
+  kLength,     // How much text the chunk has, as log2 of 1 + its terms.
   kSameFile,   // Other candidates of the same file agree.
-  kFileShare,  // Better chunks of its file, beyond one: answers should come from several files.
+  kFileShare,  // Better chunks of its file, beyond three: answers should come from several files.
   kAside,      // Tests, examples, documentation build files, vendored and generated code.
 };
-inline constexpr size_t kSignalCount = 7;
+inline constexpr size_t kSignalCount = 12;
 
 struct SignalRow {
   SignalId id;
@@ -28,6 +33,9 @@ struct SignalRow {
 };
 // The weights; docs/RETRIEVAL.md says how they were chosen.
 std::span<const SignalRow, kSignalCount> Signals();
+
+using Weights = std::array<double, kSignalCount>;  // By SignalId.
+Weights DefaultWeights();
 
 // What ranking knows of a candidate.
 struct Candidate {
@@ -38,7 +46,7 @@ struct Candidate {
 };
 
 // Fills kSameFile, kFileShare and the scores, and sorts best first.
-void Rank(std::vector<Candidate>& candidates);
+void Rank(std::vector<Candidate>& candidates, const Weights& weights = DefaultWeights());
 
 // 1 for a path whose folders or name mark tests, examples, vendored or generated code, else 0.
 double AsideValue(std::string_view path);

@@ -25,18 +25,30 @@ TEST(Rank, BreaksTiesByOrder) {
 
 TEST(Rank, LetsOtherFilesPassTheManyChunksOfOne) {
   std::vector<Candidate> candidates;
-  for (uint64_t i = 0; i < 6; ++i)
+  for (uint64_t i = 0; i < 12; ++i)
     candidates.push_back(Make(5 - static_cast<double>(i) * 0.1, 1, i));
-  candidates.push_back(Make(4.2, 2, 10));
+  candidates.push_back(Make(4.2, 2, 20));
   Rank(candidates);
-  ASSERT_EQ(candidates.size(), 7u);
+  ASSERT_EQ(candidates.size(), 13u);
   EXPECT_EQ(candidates[0].order, 0u);
   EXPECT_EQ(candidates[1].order, 1u);
   size_t place = 0;
-  while (candidates[place].order != 10) ++place;
-  EXPECT_LE(place, 4u);
+  while (candidates[place].order != 20) ++place;
+  EXPECT_LE(place, 8u);
   for (size_t i = 1; i < candidates.size(); ++i)
     EXPECT_GE(candidates[i - 1].score, candidates[i].score);
+}
+
+TEST(Rank, TakesOtherWeightsForMeasurements) {
+  std::vector<Candidate> candidates = {Make(2, 1, 1), Make(1, 2, 2)};
+  candidates[1].values[static_cast<size_t>(SignalId::kName)] = 1;
+  Weights weights{};
+  weights[static_cast<size_t>(SignalId::kVector)] = 1;
+  Rank(candidates, weights);
+  EXPECT_EQ(candidates[0].order, 1u);
+  weights[static_cast<size_t>(SignalId::kName)] = 2;
+  Rank(candidates, weights);
+  EXPECT_EQ(candidates[0].order, 2u);
 }
 
 TEST(AsideValue, KnowsTestsAndVendoredCode) {

@@ -1,182 +1,207 @@
-// Scan, bound, re-rank.
-//
-// With the query q and a row x, their codes q' and x', and s the canonical float32 score:
-//   |s - q.x|     <= g |q| |x|,  g = (d / 16 + 6) 2^-24: at most d / 16 + 4 additions and a
-//   product, each
-//                    rounded to 2^-24 relative (Higham, "Accuracy and Stability of Numerical
-//                    Algorithms", 2002, section 3.1), and |x| <= |x'| + |x - x'|
-//   |q.x - q'.x'| <= |q| |x - x'| + |q - q'| |x'|                        (Cauchy-Schwarz)
-// |x - x'|, |q - q'| and |x'| are stored rounded up; q'.x' is an integer times two scales, exact to
-// 2^-52 in double. So s lies within `slack` of q'.x', and a row whose q'.x' + slack is below the
-// k-th largest q'.x' - slack cannot be among the k. Products that underflow add at most d 2^-149,
-// covered by a constant.
+// Scan, bound, re-rank: scan.cc says which rows can be among the best, bounds.cc why no other can;
+// here those few are read and scored, best first, until no bound reaches the k-th score.
 #include "intact/search/topk.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <queue>
+#include <string>
 
+#include "intact/search/bounds.h"
+#include "intact/search/scan.h"
 #include "intact/simd/simd.h"
 
 namespace intact::search {
 namespace {
 
-constexpr size_t kBlockRows = 256;
-constexpr double kNormProductMax = 1e38;  // Below the largest float32, 3.4e38.
-
-struct Candidate {
-  uint64_t id;
-  double upper;
-};
-
-// The k largest values seen; `worst()` is what a newcomer must exceed.
-class LargestK {
- public:
-  explicit LargestK(size_t k) : k_(k) {}
-  double worst() const {
-    return heap_.size() < k_ ? -std::numeric_limits<double>::infinity() : heap_.top();
-  }
-  void Offer(double value) {
-    if (heap_.size() < k_) {
-      heap_.push(value);
-    } else if (value > heap_.top()) {
-      heap_.pop();
-      heap_.push(value);
-    }
-  }
-
- private:
-  size_t k_;
-  std::priority_queue<double, std::vector<double>, std::greater<>> heap_;
-};
-
-class Scan {
- public:
-  Scan(std::span<const float> query, size_t k)
-      : dimensions_(query.size()), code_(base::AlignUp(query.size(), 64)), lower_bounds_(k) {
-    query_scale_ = quant::QuantiseInt8(query, std::span(code_).first(query.size()));
-    double squares = 0;
-    for (const float x : query) squares += static_cast<double>(x) * static_cast<double>(x);
-    query_norm_ = std::sqrt(squares) * (1 + 1e-12);
-    rounding_ = (static_cast<double>(dimensions_) / 16 + 6) * 0x1p-24 * 1.001;
-  }
-
-  void Run(const CodeRun& run) {
-    const simd::Kernels& kernels = simd::BestKernels();
-    int32_t products[kBlockRows];
-    for (size_t begin = 0; begin < run.count; begin += kBlockRows) {
-      const size_t count = std::min(kBlockRows, run.count - begin);
-      kernels.dot_i8_rows(code_.data(), run.codes + begin * run.stride, run.stride, count,
-                          code_.size(), products);
-      for (size_t i = 0; i < count; ++i) {
-        const size_t row = begin + i;
-        if (run.allowed != nullptr && !run.allowed->Has(row)) continue;
-        Consider(run.first_id + row, run.scales[row], products[i]);
-      }
-    }
-  }
-
-  // Candidates that the bound cannot rule out, best upper bound first.
-  std::vector<Candidate> Survivors() {
-    DropHopeless();
-    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-      return a.upper != b.upper ? a.upper > b.upper : a.id < b.id;
-    });
-    return std::move(candidates_);
-  }
-
-  void FillStatistics(TopKResult& result) const {
-    result.rows_scanned = scanned_;
-    if (scanned_ == 0) return;
-    const auto n = static_cast<double>(scanned_);
-    result.mean = sum_ / n;
-    result.deviation = std::sqrt(std::max(0.0, square_sum_ / n - result.mean * result.mean));
-  }
-
- private:
-  void Consider(uint64_t id, const quant::CodeScale& scale, int32_t product) {
-    const double approximate =
-        static_cast<double>(query_scale_.scale) * static_cast<double>(scale.scale) * product;
-    const double norm = static_cast<double>(scale.norm) + static_cast<double>(scale.error);
-    ++scanned_;
-    sum_ += approximate;
-    square_sum_ += approximate * approximate;
-    if (!(query_norm_ * norm < kNormProductMax)) {  // Also when it is infinite or a NaN.
-      candidates_.push_back({id, std::numeric_limits<double>::infinity()});
-      return;
-    }
-    const double slack =
-        (query_norm_ * static_cast<double>(scale.error) +
-         static_cast<double>(query_scale_.error) * static_cast<double>(scale.norm) +
-         rounding_ * query_norm_ * norm + 1e-40) *
-        (1 + 1e-9);
-    const double upper = approximate + slack;
-    if (upper < lower_bounds_.worst()) return;
-    lower_bounds_.Offer(approximate - slack);
-    candidates_.push_back({id, upper});
-    if (candidates_.size() >= drop_at_) {
-      DropHopeless();
-      drop_at_ = std::max<size_t>(1024, candidates_.size() * 2);
-    }
-  }
-
-  void DropHopeless() {
-    const double worst = lower_bounds_.worst();
-    std::erase_if(candidates_, [&](const Candidate& candidate) { return candidate.upper < worst; });
-  }
-
-  size_t dimensions_;
-  std::vector<int8_t> code_;
-  LargestK lower_bounds_;
-  quant::CodeScale query_scale_;
-  double query_norm_ = 0;
-  double rounding_ = 0;
-  std::vector<Candidate> candidates_;
-  size_t drop_at_ = 1024;
-  uint64_t scanned_ = 0;
-  double sum_ = 0;
-  double square_sum_ = 0;
-};
+constexpr size_t kDimensionsMax = 65536;  // The kernels' limit.
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool IsBetter(const VectorHit& a, const VectorHit& b) {
   return a.score != b.score ? a.score > b.score : a.id < b.id;
 }
 
+// The k-th best score so far; what a newcomer must reach.
+class BestScores {
+ public:
+  explicit BestScores(const TopKOptions& options) : options_(options) {}
+
+  double worst() const { return worst_; }
+  void Offer(const VectorHit& hit) {
+    const auto score = static_cast<double>(hit.score);
+    if (options_.groups == nullptr) {
+      heap_.push(score);
+      if (heap_.size() > options_.k) heap_.pop();
+      if (heap_.size() == options_.k) worst_ = heap_.top();
+      return;
+    }
+    // Which hits of a group count may change with each: counted anew, but seldom.
+    all_.push_back({score, hit.id});
+    if (all_.size() < count_at_) return;
+    std::vector<RankedValue> values = all_;
+    worst_ = KthBest(options_, values);
+    count_at_ = 2 * all_.size();
+  }
+
+ private:
+  const TopKOptions& options_;
+  double worst_ = -kInfinity;
+  std::priority_queue<double, std::vector<double>, std::greater<>> heap_;
+  std::vector<RankedValue> all_;
+  size_t count_at_ = 32;
+};
+
+// At most per_group hits of a group, then the k best and what ties with the last.
+void Choose(const TopKOptions& options, std::vector<VectorHit>& hits) {
+  std::vector<RankedValue> values;
+  values.reserve(hits.size());
+  for (const VectorHit& hit : hits) values.push_back({static_cast<double>(hit.score), hit.id});
+  const double worst = KthBest(options, values);
+  if (options.groups != nullptr) {
+    hits.clear();
+    for (const RankedValue& value : values) {
+      hits.push_back({value.id, static_cast<float>(value.value)});
+    }
+  }
+  std::erase_if(hits, [&](const VectorHit& hit) { return static_cast<double>(hit.score) < worst; });
+  std::sort(hits.begin(), hits.end(), IsBetter);
+}
+
+base::Result<TopKResult> ScoreCandidates(const VectorSource& source, const QueryBounds& query,
+                                         const ScanResult& scan, const TopKOptions& options) {
+  TopKResult result;
+  result.rows_scanned = scan.rows_scanned;
+  result.rows_refined = scan.rows_refined;
+  if (scan.rows_scanned > 0) {
+    const auto n = static_cast<double>(scan.rows_scanned);
+    result.mean = scan.sum / n;
+    result.deviation = std::sqrt(std::max(0.0, scan.square_sum / n - result.mean * result.mean));
+  }
+  std::vector<float> vector(query.query().size());
+  BestScores best(options);
+  for (const ScanCandidate& candidate : scan.candidates) {
+    if (candidate.bounds.upper < best.worst()) break;
+    if (options.executor != nullptr && result.rows_scored % 64 == 0) {
+      INTACT_RETURN_IF_ERROR(options.executor->Proceed());
+    }
+    INTACT_RETURN_IF_ERROR(source.ReadVector(candidate.id, vector));
+    ++result.rows_scored;
+    const float score = Score(query.metric(), query.query(), vector);
+    if (std::isnan(score) || static_cast<double>(score) < best.worst()) continue;
+    if (options.minimum_score && score < *options.minimum_score) continue;
+    best.Offer({candidate.id, score});
+    result.hits.push_back({candidate.id, score});
+  }
+  Choose(options, result.hits);
+  return result;
+}
+
+base::Status CheckQueries(const VectorSource& source, std::span<const float> queries,
+                          const TopKOptions& options) {
+  const size_t d = source.dimensions();
+  if (d > kDimensionsMax) {
+    return base::InvalidArgument("vectors of " + std::to_string(d) +
+                                 " dimensions; search takes at most " +
+                                 std::to_string(kDimensionsMax));
+  }
+  if (!quant::IsFinite(queries)) {
+    return base::InvalidArgument("the query has a NaN or an infinity");
+  }
+  if (options.minimum_score && std::isnan(*options.minimum_score)) {
+    return base::InvalidArgument("the minimum score is a NaN");
+  }
+  if (options.groups != nullptr && options.per_group == 0) {
+    return base::InvalidArgument("hits per group: expected at least 1");
+  }
+  return base::Ok();
+}
+
+// `queries` [count, d], count <= kQueriesAtOnce: appends to `results`.
+base::Status SearchSome(const VectorSource& source, std::span<const float> queries, size_t count,
+                        const TopKOptions& options, ScanMemory& memory,
+                        std::vector<TopKResult>& results) {
+  const size_t d = source.dimensions();
+  std::vector<QueryBounds> bounds;
+  bounds.reserve(count);
+  for (size_t q = 0; q < count; ++q) bounds.emplace_back(queries.subspan(q * d, d), options.metric);
+  INTACT_ASSIGN_OR_RETURN(std::vector<ScanResult> scans,
+                          ScanRows(source.runs(), bounds, options, memory));
+  std::vector<base::Result<TopKResult>> scored(count, base::Cancelled("not reached"));
+  const auto score = [&](size_t q) {
+    scored[q] = ScoreCandidates(source, bounds[q], scans[q], options);
+  };
+  if (options.executor != nullptr && count > 1) {
+    options.executor->Run(count, score);
+  } else {
+    for (size_t q = 0; q < count; ++q) score(q);
+  }
+  for (base::Result<TopKResult>& result : scored) {
+    if (!result.ok()) return result.status();
+    results.push_back(std::move(result).value());
+  }
+  return base::Ok();
+}
+
 }  // namespace
 
+float Score(Metric metric, std::span<const float> q, std::span<const float> x) {
+  const simd::Kernels& kernels = simd::BestKernels();
+  if (metric == Metric::kNegativeSquaredDistance) {
+    return 0.0f - kernels.squared_distance_f32(q.data(), x.data(), q.size());
+  }
+  const float product = kernels.dot_f32(q.data(), x.data(), q.size());
+  if (metric == Metric::kInnerProduct) return product;
+  const float norm = std::sqrt(kernels.dot_f32(q.data(), q.data(), q.size())) *
+                     std::sqrt(kernels.dot_f32(x.data(), x.data(), x.size()));
+  return norm == 0.0f ? 0.0f : product / norm;
+}
+
 base::Result<TopKResult> ExactTopK(const VectorSource& source, std::span<const float> query,
-                                   size_t k) {
+                                   const TopKOptions& options) {
   if (query.size() != source.dimensions()) {
     return base::InvalidArgument("the query has " + std::to_string(query.size()) +
                                  " dimensions, the vectors have " +
                                  std::to_string(source.dimensions()));
   }
-  if (!quant::IsFinite(query)) return base::InvalidArgument("the query has a NaN or an infinity");
-  TopKResult result;
-  if (k == 0) return result;
-  Scan scan(query, k);
-  for (const CodeRun& run : source.runs()) scan.Run(run);
-  scan.FillStatistics(result);
+  INTACT_RETURN_IF_ERROR(CheckQueries(source, query, options));
+  if (options.k == 0) return TopKResult();
+  std::vector<TopKResult> results;
+  ScanMemory memory;
+  INTACT_RETURN_IF_ERROR(SearchSome(source, query, 1, options, memory, results));
+  return std::move(results.front());
+}
 
-  const simd::Kernels& kernels = simd::BestKernels();
-  std::vector<float> vector(query.size());
-  LargestK best(k);
-  for (const Candidate& candidate : scan.Survivors()) {
-    if (candidate.upper < best.worst()) break;
-    INTACT_RETURN_IF_ERROR(source.ReadVector(candidate.id, vector));
-    ++result.rows_scored;
-    const float score = kernels.dot_f32(query.data(), vector.data(), query.size());
-    if (std::isnan(score) || static_cast<double>(score) < best.worst()) continue;
-    best.Offer(static_cast<double>(score));
-    result.hits.push_back({candidate.id, score});
+base::Result<TopKResult> ExactTopK(const VectorSource& source, std::span<const float> query,
+                                   size_t k) {
+  TopKOptions options;
+  options.k = k;
+  return ExactTopK(source, query, options);
+}
+
+base::Result<std::vector<TopKResult>> ExactTopKBatch(const VectorSource& source,
+                                                     std::span<const float> queries,
+                                                     const TopKOptions& options) {
+  const size_t d = source.dimensions();
+  if (d == 0 || queries.size() % d != 0) {
+    return base::InvalidArgument(std::to_string(queries.size()) + " numbers are no queries of " +
+                                 std::to_string(d) + " dimensions");
   }
-  std::erase_if(result.hits, [&](const VectorHit& hit) {
-    return static_cast<double>(hit.score) < best.worst();
-  });
-  std::sort(result.hits.begin(), result.hits.end(), IsBetter);
-  return result;
+  INTACT_RETURN_IF_ERROR(CheckQueries(source, queries, options));
+  const size_t count = queries.size() / d;
+  std::vector<TopKResult> results;
+  if (options.k == 0) {
+    results.resize(count);
+    return results;
+  }
+  results.reserve(count);
+  ScanMemory memory;
+  for (size_t q = 0; q < count; q += kQueriesAtOnce) {
+    const size_t some = std::min(kQueriesAtOnce, count - q);
+    INTACT_RETURN_IF_ERROR(
+        SearchSome(source, queries.subspan(q * d, some * d), some, options, memory, results));
+  }
+  return results;
 }
 
 }  // namespace intact::search

@@ -10,12 +10,16 @@
 
 namespace intact::search {
 
-// Rows with consecutive ids whose codes lie in one matrix. Borrowed for the life of the source.
+// Rows with consecutive ids whose codes lie in one matrix: in two halves (quant.h), or whole when
+// `high` is null. Borrowed for the life of the source.
 struct CodeRun {
   uint64_t first_id = 0;
   size_t count = 0;
-  const int8_t* codes = nullptr;  // [count, stride]; components beyond the dimensions are 0.
-  size_t stride = 0;              // A multiple of 64, at least the dimensions.
+  size_t stride = 0;  // Components of a row's code: a multiple of 64, at least the dimensions.
+  const uint8_t* high = nullptr;             // [count, stride / 2]; of components beyond the
+  const uint8_t* low = nullptr;              // dimensions the code is 0: U = 8 and L = 0.
+  const quant::CodeBound* bounds = nullptr;  // [count]
+  const int8_t* codes = nullptr;             // [count, stride]; 0 beyond the dimensions.
   const quant::CodeScale* scales = nullptr;  // [count]
   const Bitmap* allowed = nullptr;           // [count]: the rows to search; all when null.
 };

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "intact/simd/code_halves.h"
 #include "intact/simd/kernels.h"
 #include "intact/simd/near_multiples.h"
 #include "intact/simd/prefix_codes.h"
@@ -27,6 +28,26 @@ float DotF32(const float* a, const float* b, size_t d) {
   _mm256_storeu_ps(lanes, low);
   _mm256_storeu_ps(lanes + 8, high);
   for (size_t lane = 0; i < d; ++i, ++lane) lanes[lane] += a[i] * b[i];
+  for (size_t half = 8; half > 0; half /= 2) {
+    for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  }
+  return lanes[0];
+}
+
+float SquaredDistanceF32(const float* a, const float* b, size_t d) {
+  __m256 low = _mm256_setzero_ps();
+  __m256 high = _mm256_setzero_ps();
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    const __m256 first = _mm256_sub_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i));
+    const __m256 second = _mm256_sub_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8));
+    low = _mm256_add_ps(low, _mm256_mul_ps(first, first));
+    high = _mm256_add_ps(high, _mm256_mul_ps(second, second));
+  }
+  float lanes[16];
+  _mm256_storeu_ps(lanes, low);
+  _mm256_storeu_ps(lanes + 8, high);
+  for (size_t lane = 0; i < d; ++i, ++lane) lanes[lane] += (a[i] - b[i]) * (a[i] - b[i]);
   for (size_t half = 8; half > 0; half /= 2) {
     for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
   }
@@ -238,10 +259,27 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {DotF32,         DotI8Rows,        AccumulateI8,      WidenF16,
-                              WidenBf16,      DivideF32,        MultiplyF32,       UnpackBits,
-                              WidenF16Divide, WidenBf16Divide,  JoinPlanes,        ReadPrefixCodes,
-                              JoinHeads,      NearSignificands, CountNearMultiples};
+const Kernels kAvx2Kernels = {DotF32,
+                              DotI8Rows,
+                              AccumulateI8,
+                              WidenF16,
+                              WidenBf16,
+                              DivideF32,
+                              MultiplyF32,
+                              UnpackBits,
+                              WidenF16Divide,
+                              WidenBf16Divide,
+                              JoinPlanes,
+                              ReadPrefixCodes,
+                              JoinHeads,
+                              NearSignificands,
+                              CountNearMultiples,
+                              avx2::SplitCodes,
+                              avx2::JoinCodes,
+                              avx2::DotHalfRows,
+                              avx2::DotSplitRows,
+                              avx2::BoundRows,
+                              SquaredDistanceF32};
 
 }  // namespace intact::simd
 #endif

@@ -3,6 +3,7 @@
 #if defined(INTACT_SIMD_X86)
 #include <immintrin.h>
 
+#include "intact/simd/code_halves.h"
 #include "intact/simd/kernels.h"
 #include "intact/simd/near_multiples.h"
 #include "intact/simd/prefix_codes.h"
@@ -21,6 +22,27 @@ float DotF32(const float* a, const float* b, size_t d) {
     const auto mask = static_cast<__mmask16>((1u << (d - i)) - 1);
     sum = _mm512_add_ps(
         sum, _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i)));
+  }
+  float lanes[16];
+  _mm512_storeu_ps(lanes, sum);
+  for (size_t half = 8; half > 0; half /= 2) {
+    for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  }
+  return lanes[0];
+}
+
+float SquaredDistanceF32(const float* a, const float* b, size_t d) {
+  __m512 sum = _mm512_setzero_ps();
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) {
+    const __m512 difference = _mm512_sub_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i));
+    sum = _mm512_add_ps(sum, _mm512_mul_ps(difference, difference));
+  }
+  if (i < d) {
+    const auto mask = static_cast<__mmask16>((1u << (d - i)) - 1);
+    const __m512 difference =
+        _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i));
+    sum = _mm512_add_ps(sum, _mm512_mul_ps(difference, difference));
   }
   float lanes[16];
   _mm512_storeu_ps(lanes, sum);
@@ -216,10 +238,27 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {
-    DotF32,     DotI8Rows,       AccumulateI8, WidenF16,         WidenBf16,
-    DivideF32,  MultiplyF32,     UnpackBits,   WidenF16Divide,   WidenBf16Divide,
-    JoinPlanes, ReadPrefixCodes, JoinHeads,    NearSignificands, CountNearMultiples};
+const Kernels kAvx512Kernels = {DotF32,
+                                DotI8Rows,
+                                AccumulateI8,
+                                WidenF16,
+                                WidenBf16,
+                                DivideF32,
+                                MultiplyF32,
+                                UnpackBits,
+                                WidenF16Divide,
+                                WidenBf16Divide,
+                                JoinPlanes,
+                                ReadPrefixCodes,
+                                JoinHeads,
+                                NearSignificands,
+                                CountNearMultiples,
+                                avx512::SplitCodes,
+                                avx512::JoinCodes,
+                                avx512::DotHalfRows,
+                                avx512::DotSplitRows,
+                                avx512::BoundRows,
+                                SquaredDistanceF32};
 
 }  // namespace intact::simd
 #endif

@@ -2,6 +2,7 @@
 #include <bit>
 #include <cstring>
 
+#include "intact/simd/code_halves.h"
 #include "intact/simd/kernels.h"
 #include "intact/simd/near_multiples.h"
 #include "intact/simd/prefix_codes.h"
@@ -12,6 +13,18 @@ namespace {
 float DotF32(const float* a, const float* b, size_t d) {
   float lanes[16] = {};
   for (size_t i = 0; i < d; ++i) lanes[i % 16] += a[i] * b[i];
+  for (size_t half = 8; half > 0; half /= 2) {
+    for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  }
+  return lanes[0];
+}
+
+float SquaredDistanceF32(const float* a, const float* b, size_t d) {
+  float lanes[16] = {};
+  for (size_t i = 0; i < d; ++i) {
+    const float difference = a[i] - b[i];
+    lanes[i % 16] += difference * difference;
+  }
   for (size_t half = 8; half > 0; half /= 2) {
     for (size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
   }
@@ -128,9 +141,26 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kScalarKernels = {
-    DotF32,     DotI8Rows,       AccumulateI8, WidenF16,         WidenBf16,
-    DivideF32,  MultiplyF32,     UnpackBits,   WidenF16Divide,   WidenBf16Divide,
-    JoinPlanes, ReadPrefixCodes, JoinHeads,    NearSignificands, CountNearMultiples};
+const Kernels kScalarKernels = {DotF32,
+                                DotI8Rows,
+                                AccumulateI8,
+                                WidenF16,
+                                WidenBf16,
+                                DivideF32,
+                                MultiplyF32,
+                                UnpackBits,
+                                WidenF16Divide,
+                                WidenBf16Divide,
+                                JoinPlanes,
+                                ReadPrefixCodes,
+                                JoinHeads,
+                                NearSignificands,
+                                CountNearMultiples,
+                                scalar::SplitCodes,
+                                scalar::JoinCodes,
+                                scalar::DotHalfRows,
+                                scalar::DotSplitRows,
+                                scalar::BoundRows,
+                                SquaredDistanceF32};
 
 }  // namespace intact::simd

@@ -4,6 +4,8 @@
 #include <cpuid.h>
 #endif
 
+#include <cstring>
+
 #include "intact/base/check.h"
 #include "intact/simd/kernels.h"
 
@@ -48,6 +50,17 @@ const Kernels& KernelsFor(Level level) {
   if (level == Level::kAvx2) return kAvx2Kernels;
 #endif
   return kScalarKernels;
+}
+
+void ArrangeQuery(const int8_t* code, size_t stride, int8_t* target) {
+  size_t i = 0;
+  for (; i + 128 <= stride; i += 128) {
+    std::memcpy(target + i, code + i, 32);
+    std::memcpy(target + i + 32, code + i + 64, 32);
+    std::memcpy(target + i + 64, code + i + 32, 32);
+    std::memcpy(target + i + 96, code + i + 96, 32);
+  }
+  std::memcpy(target + i, code + i, stride - i);
 }
 
 std::string_view LevelName(Level level) {

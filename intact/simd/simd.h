@@ -21,6 +21,38 @@ struct PrefixStream {
   size_t position = 0;  // In bits.
 };
 
+// What a row's bound consists of, 12 bytes a row as quant.h stores it.
+enum class BoundLayout : uint8_t {
+  kHigh,   // f32 scale, f32 error of the high half, bf16 error, bf16 norm: the first error.
+  kSplit,  // The same row; the second error.
+  kWhole,  // f32 scale, error, norm.
+};
+
+// What a bound is a bound of.
+enum class BoundMetric : uint8_t { kDot, kNegativeSquaredDistance, kCosine };
+
+// The query's side of the bounds of rows; search/bounds.h derives the numbers.
+struct BoundTerms {
+  BoundLayout layout = BoundLayout::kWhole;
+  BoundMetric metric = BoundMetric::kDot;
+  uint32_t shift = 0;  // A row's integer is (product << shift) - offset, modulo 2^32.
+  uint32_t offset = 0;
+  float product_factor = 0;
+  float error_factor = 0;
+  float norm_factor = 0;
+  float constant = 0;
+  float last_constant = 0;  // Of kCosine: added after the division.
+  float norm_shrink = 0;    // A norm times this is at most the true one.
+  float norm_limit = 0;     // Rows whose norm or error reaches it are not bounded.
+  float norm_floor = 0;     // Nor are, of kCosine, rows whose norm may be below this.
+};
+
+// By lane: row r of a call belongs to lane r % 16.
+struct BoundSums {
+  float sums[16] = {};
+  float squares[16] = {};
+};
+
 inline constexpr size_t kPrefixStride = 512;
 inline constexpr size_t kMultiplesAtOnce = 64;
 
@@ -87,7 +119,46 @@ struct Kernels {
   // + i), below 2^22, is within t * tolerance of a whole number.
   void (*count_near_multiples)(const float* ratios, size_t ratio_count, float tolerance,
                                uint32_t begin, uint32_t* counts);
+
+  // A code [stride] in two halves [stride / 2], and back. With u = code + 128: byte j of the 32
+  // bytes of group g has u >> 4 (high) or u & 15 (low) of component 64 g + j in its lower four
+  // bits, of component 64 g + 32 + j in its upper four. stride is a multiple of 64 here and below.
+  void (*split_codes)(const int8_t* code, size_t stride, uint8_t* high, uint8_t* low);
+  void (*join_codes)(const uint8_t* high, const uint8_t* low, size_t stride, int8_t* code);
+
+  // products[q * count + r] = sum over i of query q's component i times the four bits of component
+  // i of row r. Each of `queries` is [stride], from ArrangeQuery, values in [-127, 127];
+  // `rows` is one half, [count, stride / 2]; stride <= 65,536.
+  void (*dot_half_rows)(const int8_t* const* queries, size_t query_count, const uint8_t* rows,
+                        size_t stride, size_t count, int32_t* products);
+
+  // products[r] = sum over i of query[i] * (16 U + L) of row r, modulo 2^32: 128 times the sum of
+  // the query's components above the product of codes. Query and rows as above.
+  void (*dot_split_rows)(const int8_t* query, const uint8_t* high, const uint8_t* low,
+                         size_t stride, size_t count, int32_t* products);
+
+  // uppers[r] for r in [0, count): with w the row's integer, in float32, one rounding each,
+  //   a = (w * product_factor) * scale
+  //   n = norm + error; l = max(norm * norm_shrink - error, 0)
+  //   u = a + (error_factor * e + (norm_factor * n + constant)), e the layout's error
+  //   kDot: u; kNegativeSquaredDistance: u - l * l; kCosine: u / (u > 0 ? l : n) + last_constant.
+  // Infinite unless a number with n + e < norm_limit (and l >= norm_floor for kCosine); minus
+  // infinity for rows whose bit of `allowed` (all set when null) is clear. Others, if not infinite
+  // by the limits, add a to sums[r % 16] and a * a to squares[r % 16]. maxima[i] is the largest of
+  // uppers [64 i, 64 i + 64). Reads 12 * count bytes of `bounds`.
+  void (*bound_rows)(const BoundTerms& terms, const std::byte* bounds, const int32_t* products,
+                     size_t count, const uint64_t* allowed, float* uppers, float* maxima,
+                     BoundSums* sums);
+
+  // The canonical squared distance of a [d] and b [d]: as dot_f32, with fl(x * x), x = fl(a[i] -
+  // b[i]), for the product.
+  float (*squared_distance_f32)(const float* a, const float* b, size_t d);
 };
+
+// The code of a query [stride] in the order in which dot_half_rows and dot_split_rows read it: of
+// two neighbouring groups of 64 the first 32 of each, then the second 32 of each; a last odd group
+// as it is.
+void ArrangeQuery(const int8_t* code, size_t stride, int8_t* target);
 
 // The best level this CPU has; decided once.
 Level BestLevel();

@@ -2,6 +2,7 @@
 
 #include "intact/base/base.h"
 #include "intact/source/chunk_headings.h"
+#include "intact/source/chunk_keywords.h"
 #include "intact/source/chunk_lines.h"
 #include "intact/source/chunk_outline.h"
 #include "intact/source/chunk_pack.h"
@@ -18,7 +19,9 @@ class Chunker::Implementation {
     } else if (language == Language::kRst) {
       OutlineRst(lines_, outline_);
     } else if (!syntax_.Run(language, lines_, outline_)) {
-      return PackLines(lines_);
+      std::vector<Chunk> chunks = PackLines(lines_);
+      NameChunks(language, text, chunks);
+      return chunks;
     }
     return PackOutline(lines_, outline_);
   }

@@ -27,7 +27,7 @@ namespace intact::source {
 
 // Raised whenever the same text may give other chunks; an index made with another number is out of
 // date.
-inline constexpr uint32_t kChunkerVersion = 1;
+inline constexpr uint32_t kChunkerVersion = 2;
 
 // Sizes of chunks in bytes that are not white space.
 inline constexpr uint32_t kChunkSizeTarget = 1500;
@@ -45,7 +45,7 @@ struct Chunk {
   // their names, "a, b, c …"; empty for none. A later part of a long definition keeps its symbol.
   std::string symbol;
   // The simple names of all definitions that start in this chunk, with spaces between: "Server
-  // Accept Close".
+  // Accept Close". Where the language has no grammar here, those that keywords begin.
   std::string definitions;
 
   bool operator==(const Chunk&) const = default;

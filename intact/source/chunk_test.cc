@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "intact/source/chunk_keywords.h"
+
 namespace intact::source {
 namespace {
 
@@ -220,6 +222,42 @@ TEST(Chunker, ALongLineIsCutBetweenCharacters) {
     EXPECT_EQ(chunk.first_line, 1u);
     EXPECT_EQ(chunk.last_line, 1u);
   }
+}
+
+TEST(NameByKeyword, FindsWhatALineDefines) {
+  struct Case {
+    std::string_view line, name;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"fun <T> List<T>.head(): T = this[0]", "head"},
+           {"  @JvmStatic(\"x\") public inline fun <reified T : Any> of(t: T)", "of"},
+           {"  private[this] def encode[T](value: T): Bytes = {", "encode"},
+           {"enum class Color(val rgb: Int) {", "Color"},
+           {"case object Empty extends Tree", "Empty"},
+           {"public static function make_zip($a) {", "make_zip"},
+           {"function M.read:line(a)", "line"},
+           {"func (s *Server) Accept() {", ""},
+           {"def self.parse(text)", "parse"},
+           {"class of things, said the comment", "of"},
+           {"// a class of things", ""},
+           {"val type = 1", ""},
+           {"return function(a)", ""},
+           {"fun", ""},
+           {"", ""},
+           {"fun <T", ""},
+       }) {
+    EXPECT_EQ(NameByKeyword(c.line), c.name) << c.line;
+  }
+}
+
+TEST(Chunker, NamesDefinitionsWithoutAGrammar) {
+  Chunker chunker;
+  const std::string text = "class Store {\n  fun open() = 1\n  fun close() = 2\n}\n";
+  const std::vector<Chunk> chunks = chunker.Split(Language::kKotlin, text);
+  ASSERT_EQ(chunks.size(), 1u);
+  EXPECT_EQ(chunks[0].definitions, "Store open close");
+  EXPECT_EQ(chunks[0].symbol, "Store, open, …");
+  EXPECT_EQ(chunker.Split(Language::kText, text)[0].definitions, "");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "intact/store/folder.h"
 #include "intact/store/inventory.h"
 #include "intact/store/rewrite.h"
+#include "intact/store/segment_writer.h"
 #include "intact/store/store.h"
 
 namespace intact::store {
@@ -135,10 +136,7 @@ class Copier {
     JournalMaps none(files_, target_);
     INTACT_ASSIGN_OR_RETURN(const auto copy, OpenSegment(files_, target_, versions_.back()->uuid(),
                                                          entry, segment.dimensions(), none));
-    for (const format::SectionEntry& section : copy->header().sections) {
-      INTACT_RETURN_IF_ERROR(copy->Check(section.kind, PageUse::kRelease));
-    }
-    return base::Ok();
+    return copy->CheckAll(PageUse::kRelease);
   }
 
   // The version's manifest with everything in files of its own, and a history of what is copied.

@@ -17,9 +17,9 @@ constexpr size_t kMergeFanout = 4;
 constexpr uint64_t kRowsMax = uint64_t{1} << 30;  // Of one segment.
 
 Status CheckSections(std::span<const SectionInput> sections) {
-  constexpr size_t kCountMax = format::kSectionCountMax - format::kSectionPageChecks;
-  if (sections.size() > kCountMax) {
-    return base::InvalidArgument("a segment takes at most " + std::to_string(kCountMax) +
+  if (sections.size() > format::kEngineSectionCountMax) {
+    return base::InvalidArgument("a segment takes at most " +
+                                 std::to_string(format::kEngineSectionCountMax) +
                                  " engine sections, not " + std::to_string(sections.size()));
   }
   std::unordered_set<uint32_t> kinds;

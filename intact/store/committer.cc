@@ -33,11 +33,13 @@ Status ExplainUnreadable(const Status& cause) {
 
 }  // namespace
 
-Committer::Committer(os::FileSystem& files, std::string folder, uint64_t journal_size_max)
+Committer::Committer(os::FileSystem& files, std::string folder, uint64_t journal_size_max,
+                     uint64_t first_journal_version)
     : files_(files),
       folder_(std::move(folder)),
       journal_size_max_(std::min(journal_size_max, format::kJournalSizeMax) / format::kPageSize *
                         format::kPageSize),
+      first_journal_version_(first_journal_version),
       process_id_(os::ProcessId()) {}
 
 Status Committer::Start(LoadedVersion loaded) {
@@ -46,10 +48,7 @@ Status Committer::Start(LoadedVersion loaded) {
   super_ = loaded.super.active;
   active_pair_ = loaded.super.active_pair;
   if (super_.journal != 0) {
-    // Again, now that nobody else writes: what is damaged in one half is written again.
-    INTACT_ASSIGN_OR_RETURN(const auto mapping, files_.Map(JournalPath(folder_, super_.journal)));
-    INTACT_ASSIGN_OR_RETURN(loaded.journal,
-                            LoadJournal(*mapping, super_, JournalPath(folder_, super_.journal)));
+    // What is damaged in one half is written again.
     INTACT_ASSIGN_OR_RETURN(
         journal_, JournalWriter::Open(files_, JournalPath(folder_, super_.journal), super_.journal,
                                       loaded.journal));
@@ -88,10 +87,12 @@ Committer::NextSnapshot Committer::CommitSomehow(CommitPlan& plan, const Snapsho
   const bool is_small = bound <= std::min(kFrameSizeMax, journal_size_max_);
   if (!is_small) return CommitByFiles(plan, 0);
   ++small_commit_count_;
+  // A frame has no flags: where the superblock lacks one, the next commit gives it all of them.
+  if (journal_ != nullptr && super_.flags != format::kKnownFlags) return CommitByFiles(plan, 0);
   if (journal_ != nullptr) {
     NextSnapshot next = CommitByFrame(plan, current);
     if (!next.ok() || *next != nullptr) return next;
-  } else if (small_commit_count_ < 2) {
+  } else if (small_commit_count_ < 2 || plan.manifest.version < first_journal_version_) {
     return CommitByFiles(plan, 0);
   }
   uint64_t size = journal_ != nullptr ? 2 * journal_->half_size()
@@ -208,23 +209,12 @@ Committer::NextSnapshot Committer::WriteFiles(CommitPlan& plan, uint64_t journal
     plan.manifest.segments.push_back(kept->entry());
     segments.push_back(kept);
   }
-  INTACT_RETURN_IF_ERROR(format::CheckManifest(plan.manifest, kPlanned));
-  const base::Bytes bytes = format::EncodeManifest(plan.manifest);
-  if (bytes.size() > format::kManifestSizeMax) {
-    return base::Full("the manifest needs " + std::to_string(bytes.size()) +
-                      " bytes; the limit is " + std::to_string(format::kManifestSizeMax));
-  }
+  INTACT_ASSIGN_OR_RETURN(const base::Bytes bytes, SealManifest(plan.manifest, next));
   made.push_back(ManifestPath(folder_, plan.manifest.version));
   INTACT_RETURN_IF_ERROR(WriteNewFile(files_, made.back(), bytes));
   INTACT_RETURN_IF_ERROR(files_.SyncDirectory(folder_));
 
-  next.major = format::kFormatMajor;
-  next.minor = format::kFormatMinor;
-  next.flags = format::FeatureFlags{.incompatible = format::kFlagJournal};
   next.generation += 1;
-  next.manifest_number = plan.manifest.version;
-  next.manifest_size = bytes.size();
-  next.manifest_digest = base::DigestOf(bytes);
   format::VersionEntry self = EntryOf(next);
   self.wall_ns = plan.manifest.wall_ns;
   return std::shared_ptr<const Snapshot>(
@@ -240,9 +230,6 @@ Status Committer::MoveOutOfOldJournal(CommitPlan& plan, std::vector<std::string>
   if (journals.size() <= kFullJournalsMax) return base::Ok();
   for (auto& [kept, planned] : plan.segments) {
     if (kept == nullptr || kept->location().journal != *journals.begin()) continue;
-    for (const format::SectionEntry& section : kept->header().sections) {
-      INTACT_RETURN_IF_ERROR(kept->Check(section.kind, PageUse::kRelease));
-    }
     format::SegmentEntry entry = kept->entry();
     entry.location = {};
     const std::string path = SegmentPath(folder_, entry.id);
@@ -250,7 +237,7 @@ Status Committer::MoveOutOfOldJournal(CommitPlan& plan, std::vector<std::string>
     const bool is_there = used_->Needs(path);
     if (!is_there) {
       made.push_back(path);
-      INTACT_RETURN_IF_ERROR(WriteNewFile(files_, path, kept->FileBytes(0, entry.file_size)));
+      INTACT_RETURN_IF_ERROR(CopySegment(files_, *kept, path));
     }
     JournalMaps none(files_, folder_);
     Result<std::shared_ptr<const Segment>> moved = OpenSegment(

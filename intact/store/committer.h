@@ -24,10 +24,11 @@ class Committer {
   using NextSnapshot = base::Result<std::shared_ptr<const Snapshot>>;
 
   // `files` must outlive it; the caller holds the writer's lock.
-  Committer(os::FileSystem& files, std::string folder, uint64_t journal_size_max);
+  Committer(os::FileSystem& files, std::string folder, uint64_t journal_size_max,
+            uint64_t first_journal_version);
 
-  // Takes over what a reader of the store found: makes the newest version durable again, repairs
-  // its journal and unlinks what a crash left over.
+  // Takes over what a reader of both halves of the journal found: makes the newest version durable
+  // again, repairs its journal and unlinks what a crash left over.
   base::Status Start(LoadedVersion loaded);
 
   // ok() when it may commit: no commit before has left it unknown what the disk holds, and this is
@@ -69,6 +70,7 @@ class Committer {
   os::FileSystem& files_;
   std::string folder_;
   uint64_t journal_size_max_;
+  uint64_t first_journal_version_;
   uint64_t process_id_;
   std::unique_ptr<os::File> super_file_;
   format::Superblock super_;

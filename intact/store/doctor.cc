@@ -7,6 +7,7 @@
 #include "intact/store/examination.h"
 #include "intact/store/folder.h"
 #include "intact/store/journal.h"
+#include "intact/store/segment_writer.h"
 
 namespace intact::store {
 namespace {
@@ -345,7 +346,13 @@ Result<DoctorReport> Examine(os::FileSystem& files, const std::string& folder,
   }
   if (found.findings.empty()) return ReportOf(std::move(found));
   std::vector<std::string> actions;
-  const std::vector<Finding> before = found.findings;
+  std::vector<Finding> before = found.findings;
+  if (!found.misnamed.empty()) {
+    INTACT_RETURN_IF_ERROR(GiveJournalsTheirNames(files, folder, found.misnamed).Annotate(folder));
+    actions.push_back("gave journals their own names back");
+    INTACT_ASSIGN_OR_RETURN(found, ExamineStore(files, folder, options.progress));
+    before.insert(before.end(), found.findings.begin(), found.findings.end());
+  }
   INTACT_RETURN_IF_ERROR(
       Repairer(files, folder, options, found, actions).MendJournals().Annotate(folder));
   if (!found.mendings.empty()) {

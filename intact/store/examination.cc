@@ -25,10 +25,6 @@ std::string VersionText(const std::vector<uint64_t>& versions) {
   return text;
 }
 
-bool IsZero(base::ByteSpan bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 class Examiner {
  public:
   Examiner(os::FileSystem& files, const std::string& folder, const HealthProgress& progress)
@@ -37,6 +33,11 @@ class Examiner {
   Result<Examination> Run() {
     INTACT_ASSIGN_OR_RETURN(found_.inventory, TakeInventory(files_, folder_));
     found_.files = found_.inventory.names.size();
+    found_.misnamed = FindMisnamedJournals(found_.inventory.journals);
+    if (!found_.misnamed.empty()) {
+      ReportMisnamed();
+      return std::move(found_);
+    }
     LookAtSuper();
     const std::optional<format::VersionEntry> newest = ChooseNewest();
     if (newest) LookAtVersions(*newest);
@@ -53,6 +54,16 @@ class Examiner {
                Remedy remedy) {
     found_.findings.push_back({path, offset, std::move(what), std::move(meaning), remedy, {}, 0});
     return found_.findings.back();
+  }
+
+  void ReportMisnamed() {
+    for (const auto& [name, number] : found_.misnamed) {
+      const std::string path = JournalPath(folder_, name);
+      Add(path, 0, path + " holds " + JournalPath(folder_, number),
+          "A journal's file was renamed or put in the place of another. Nothing is lost when it "
+          "gets its name back. Until then nothing else can be told of the store.",
+          Remedy::kRepair);
+    }
   }
 
   void LookAtSuper() {
@@ -180,7 +191,7 @@ class Examiner {
           mapping.ok() &&
           ExamineJournal((*mapping)->bytes(), found_.inventory.store, journal, 0, path)
               .is_shape_sound &&
-          (!journal.frames.empty() || IsZero((*mapping)->bytes()));
+          (!journal.frames.empty() || base::IsZero((*mapping)->bytes()));
       if (is_journal) continue;
       const auto& versions = found_.inventory.versions;
       ReportLostFrames(journal.number, path + " is no whole journal",
@@ -271,7 +282,7 @@ class Examiner {
     }
     // With both halves there, what is behind is what is left of a commit that did not happen.
     const bool has_both = bytes.size() == 2 * half_size;
-    if (!has_both && !IsZero(bytes.subspan(end, half_size - end))) {
+    if (!has_both && !base::IsZero(bytes.subspan(end, half_size - end))) {
       return path + ": expected " + std::to_string(2 * half_size) + " bytes, found " +
              std::to_string(bytes.size()) + ", and no whole frame at offset " + std::to_string(end);
     }
@@ -298,9 +309,7 @@ class Examiner {
         AddSegment(segment, entry.version, is_newest);
       }
     } else {
-      const std::string path = entry.location.journal == 0
-                                   ? ManifestPath(folder_, entry.version)
-                                   : JournalPath(folder_, entry.location.journal);
+      const std::string path = PathOf(folder_, entry);
       const std::string number = std::to_string(entry.version);
       Finding& finding = Add(
           path, entry.location.offset, manifest.status().message(),
@@ -373,7 +382,6 @@ class Examiner {
   void ReportMissing(const ExaminedSegment& examined, const Status& status) {
     MarkVersions(examined, false);
     const format::SegmentEntry& entry = examined.entry;
-    const bool is_file = entry.location.journal == 0;
     std::string meaning = std::to_string(entry.row_count) + " rows of " +
                           VersionText(examined.versions) +
                           " lie in a segment that cannot be opened.";
@@ -381,8 +389,7 @@ class Examiner {
                    ? " The current version does not open without it."
                    : " The current version does not need it; repairing forgets these versions.";
     Finding& finding =
-        Add(is_file ? SegmentPath(folder_, entry.id) : JournalPath(folder_, entry.location.journal),
-            entry.location.offset, status.message(), std::move(meaning),
+        Add(PathOf(folder_, entry), entry.location.offset, status.message(), std::move(meaning),
             examined.is_needed_now ? Remedy::kGiveUp : Remedy::kRepair);
     NameVersions(finding, examined, entry.row_count);
   }

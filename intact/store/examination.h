@@ -11,6 +11,7 @@
 
 #include "intact/store/doctor.h"
 #include "intact/store/inventory.h"
+#include "intact/store/misnamed_journals.h"
 #include "intact/store/segment_health.h"
 
 namespace intact::store {
@@ -61,6 +62,9 @@ struct Examination {
   std::set<uint64_t> bad_journals;  // Segments in them should be files of their own.
   std::vector<JournalMending> mendings;
   std::vector<std::string> leftovers;  // Paths.
+  // Journals under each other's names. With any of them nothing more was looked at: every file that
+  // needs one would seem damaged.
+  std::vector<MisnamedJournal> misnamed;
 };
 
 base::Result<Examination> ExamineStore(os::FileSystem& files, const std::string& folder,

@@ -174,8 +174,9 @@ void BM_ColdGet(benchmark::State& state) {
   if (has_warm_keys) {
     for (const auto& segment : snapshot->segments()) INTACT_CHECK(segment->CheckKeys().ok());
   }
-  constexpr uint32_t kRowKinds[] = {format::kSectionCodes, format::kSectionCodeScales,
-                                    format::kSectionRowTable, format::kSectionRest};
+  constexpr uint32_t kRowKinds[] = {format::kSectionHighCodes, format::kSectionLowCodes,
+                                    format::kSectionCodeBounds, format::kSectionRowTable,
+                                    format::kSectionRest};
   Forget(*snapshot,
          has_warm_keys ? std::span<const uint32_t>(kRowKinds) : std::span<const uint32_t>());
   std::mt19937_64 random(state.iterations() + 1);

@@ -17,26 +17,13 @@ constexpr std::string_view kManifestPrefix = "manifest-";
 constexpr std::string_view kSegmentPrefix = "seg-";
 constexpr std::string_view kJournalPrefix = "journal-";
 
-// The number in "<prefix><decimal>", as this module writes it: no sign, no leading zeros.
-std::optional<uint64_t> NumberIn(std::string_view name, std::string_view prefix) {
-  if (!name.starts_with(prefix)) return std::nullopt;
-  const std::string_view digits = name.substr(prefix.size());
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  if (std::to_string(number) != digits) return std::nullopt;
-  return number;
-}
-
 bool IsBeginningOfStore(std::string_view name) {
-  return name == kLockName || name == kSuperTemporaryName ||
-         NumberIn(name, kManifestPrefix) == uint64_t{0};
+  const auto [kind, number] = ParseStoreName(name);
+  return kind == StoreName::kLock || name == kSuperTemporaryName ||
+         (kind == StoreName::kManifest && number == 0);
 }
 
-bool IsStoreName(std::string_view name) {
-  return IsBeginningOfStore(name) || name == kSuperName || NumberIn(name, kManifestPrefix) ||
-         NumberIn(name, kSegmentPrefix) || NumberIn(name, kJournalPrefix);
-}
+bool IsStoreName(std::string_view name) { return ParseStoreName(name).first != StoreName::kNone; }
 
 // Reads bytes that `digest` seals from `offset` of `file`, or, in a journal, from the same place of
 // the other half.
@@ -63,6 +50,24 @@ Result<base::Bytes> ReadSealed(const os::File& file, const format::VersionEntry&
 
 }  // namespace
 
+std::pair<StoreName, uint64_t> ParseStoreName(std::string_view name) {
+  if (name == kSuperName || name == kSuperTemporaryName) return {StoreName::kSuper, 0};
+  if (name == kLockName) return {StoreName::kLock, 0};
+  static constexpr std::pair<std::string_view, StoreName> kPrefixes[] = {
+      {kManifestPrefix, StoreName::kManifest},
+      {kSegmentPrefix, StoreName::kSegment},
+      {kJournalPrefix, StoreName::kJournal}};
+  for (const auto& [prefix, kind] : kPrefixes) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string_view digits = name.substr(prefix.size());
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const bool is_number = error == std::errc() && end == digits.data() + digits.size();
+    if (is_number && std::to_string(number) == digits) return {kind, number};
+  }
+  return {StoreName::kNone, 0};
+}
+
 std::string ManifestPath(const std::string& folder, uint64_t version) {
   return os::JoinPath(folder, std::string(kManifestPrefix) + std::to_string(version));
 }
@@ -84,6 +89,35 @@ Result<base::Bytes> ReadSuperFile(os::FileSystem& files, const std::string& fold
   return bytes;
 }
 
+std::string PathOf(const std::string& folder, const format::VersionEntry& entry) {
+  return entry.location.journal == 0 ? ManifestPath(folder, entry.version)
+                                     : JournalPath(folder, entry.location.journal);
+}
+
+std::string PathOf(const std::string& folder, const format::SegmentEntry& entry) {
+  return entry.location.journal == 0 ? SegmentPath(folder, entry.id)
+                                     : JournalPath(folder, entry.location.journal);
+}
+
+Result<base::Bytes> SealManifest(const format::Manifest& manifest, format::Superblock& super) {
+  INTACT_RETURN_IF_ERROR(format::CheckManifest(
+      manifest, "version " + std::to_string(manifest.version) + " could not be opened"));
+  base::Bytes bytes = format::EncodeManifest(manifest);
+  if (bytes.size() > format::kManifestSizeMax) {
+    return base::Full("the manifest of version " + std::to_string(manifest.version) + " needs " +
+                      std::to_string(bytes.size()) + " bytes; the limit is " +
+                      std::to_string(format::kManifestSizeMax));
+  }
+  super.major = format::kFormatMajor;
+  super.minor = format::kFormatMinor;
+  super.flags = format::kKnownFlags;
+  super.store = manifest.store;
+  super.manifest_number = manifest.version;
+  super.manifest_size = bytes.size();
+  super.manifest_digest = base::DigestOf(bytes);
+  return bytes;
+}
+
 format::VersionEntry EntryOf(const format::Superblock& super) {
   format::VersionEntry entry;
   entry.version = super.manifest_number;
@@ -96,8 +130,7 @@ Result<format::Manifest> ReadManifest(os::FileSystem& files, const std::string& 
                                       const format::Uuid& store,
                                       const format::VersionEntry& entry) {
   const bool is_in_journal = entry.location.journal != 0;
-  const std::string path = is_in_journal ? JournalPath(folder, entry.location.journal)
-                                         : ManifestPath(folder, entry.version);
+  const std::string path = PathOf(folder, entry);
   if (entry.size > format::kManifestSizeMax) {
     return base::Corruption(path + ": the manifest's size " + std::to_string(entry.size) +
                             " is above the limit " + std::to_string(format::kManifestSizeMax));
@@ -121,12 +154,7 @@ Result<format::Manifest> ReadManifest(os::FileSystem& files, const std::string& 
   return manifest;
 }
 
-bool IsWhole(const Segment& segment) {
-  for (const format::SectionEntry& section : segment.header().sections) {
-    if (!segment.Check(section.kind, PageUse::kKeep).ok()) return false;
-  }
-  return true;
-}
+bool IsWhole(const Segment& segment) { return segment.CheckAll(PageUse::kKeep).ok(); }
 
 Result<std::shared_ptr<os::Mapping>> JournalMaps::Get(uint64_t number) {
   std::shared_ptr<os::Mapping>& map = maps_[number];
@@ -149,8 +177,8 @@ Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files, const 
                                                    const format::Uuid& store,
                                                    const format::SegmentEntry& entry,
                                                    uint32_t dimensions, JournalMaps& maps) {
+  const std::string path = PathOf(folder, entry);
   if (entry.location.journal == 0) {
-    const std::string path = SegmentPath(folder, entry.id);
     INTACT_ASSIGN_OR_RETURN(std::shared_ptr<os::Mapping> mapping, files.Map(path));
     if (mapping->bytes().size() != entry.file_size) {
       return base::Corruption(path + ": expected " + std::to_string(entry.file_size) +
@@ -158,7 +186,6 @@ Result<std::shared_ptr<const Segment>> OpenSegment(os::FileSystem& files, const 
     }
     return Segment::Open(std::move(mapping), 0, path, store, entry, dimensions);
   }
-  const std::string path = JournalPath(folder, entry.location.journal);
   INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<os::Mapping> mapping,
                           maps.Get(entry.location.journal));
   const uint64_t half_size = mapping->bytes().size() / 2;
@@ -232,14 +259,11 @@ Status CheckNothingNewer(os::FileSystem& files, const std::string& folder,
   if (super.copies[other].ok() || super.copies[other + 1].ok()) return base::Ok();
   INTACT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.ListNames(folder));
   for (const std::string& name : names) {
-    const std::optional<uint64_t> number = NumberIn(name, kJournalPrefix);
-    if (!number || *number < found.next_segment) continue;
-    const std::string path = JournalPath(folder, *number);
+    const auto [kind, number] = ParseStoreName(name);
+    if (kind != StoreName::kJournal || number < found.next_segment) continue;
+    const std::string path = JournalPath(folder, number);
     INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::Mapping> mapping, files.Map(path));
-    const base::ByteSpan bytes = mapping->bytes();
-    if (std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; })) {
-      continue;
-    }
+    if (base::IsZero(mapping->bytes())) continue;
     return base::Corruption(SuperPath(folder) + ": both copies of a pair are damaged, and " + path +
                             " holds versions newer than " + std::to_string(found.version) +
                             ", to which the other pair leads: repair the store with intact doctor");
@@ -263,7 +287,8 @@ namespace {
 // The newest version of a superblock: its own, or the newest frame of its journal. `attempted` says
 // which one that was, also when its files could not be opened.
 Result<LoadedVersion> LoadNewest(os::FileSystem& files, const std::string& folder,
-                                 format::SuperFile super, uint64_t& attempted) {
+                                 format::SuperFile super, JournalHalves halves,
+                                 uint64_t& attempted) {
   LoadedVersion loaded;
   loaded.super = std::move(super);
   const format::Superblock& active = loaded.super.active;
@@ -271,8 +296,7 @@ Result<LoadedVersion> LoadNewest(os::FileSystem& files, const std::string& folde
   if (active.journal != 0) {
     INTACT_ASSIGN_OR_RETURN(const std::shared_ptr<os::Mapping> mapping, maps.Get(active.journal));
     INTACT_ASSIGN_OR_RETURN(
-        loaded.journal,
-        LoadJournal(*mapping, active, JournalPath(folder, active.journal), JournalHalves::kOne));
+        loaded.journal, LoadJournal(*mapping, active, JournalPath(folder, active.journal), halves));
     mapping->Release(0, mapping->bytes().size());
     maps.SetFrames(active.journal, loaded.journal.frames);
   }
@@ -286,7 +310,8 @@ Result<LoadedVersion> LoadNewest(os::FileSystem& files, const std::string& folde
 
 }  // namespace
 
-Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder) {
+Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder,
+                                  JournalHalves halves) {
   base::Bytes previous;
   uint64_t previous_version = 0;
   Status failure;
@@ -296,7 +321,7 @@ Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& fold
     Result<format::SuperFile> super = format::DecodeSuperFile(bytes, SuperPath(folder));
     Status now = super.status();
     if (super.ok()) {
-      Result<LoadedVersion> loaded = LoadNewest(files, folder, *std::move(super), version);
+      Result<LoadedVersion> loaded = LoadNewest(files, folder, *std::move(super), halves, version);
       if (loaded.ok()) return loaded;
       now = loaded.status();
       // A journal may have gone on, behind the version of the superblock that followed on this one.
@@ -382,14 +407,9 @@ Status CreateStore(os::FileSystem& files, const std::string& folder, const Colle
   manifest.wall_ns = wall_ns;
   manifest.spec = spec;
   manifest.retention = retention;
-  const base::Bytes manifest_bytes = format::EncodeManifest(manifest);
-  INTACT_RETURN_IF_ERROR(WriteNewFile(files, ManifestPath(folder, 0), manifest_bytes));
-
   format::Superblock super;
-  super.flags.incompatible = format::kFlagJournal;
-  super.store = uuid;
-  super.manifest_size = manifest_bytes.size();
-  super.manifest_digest = base::DigestOf(manifest_bytes);
+  INTACT_ASSIGN_OR_RETURN(const base::Bytes manifest_bytes, SealManifest(manifest, super));
+  INTACT_RETURN_IF_ERROR(WriteNewFile(files, ManifestPath(folder, 0), manifest_bytes));
   base::ByteWriter pages;
   for (uint32_t copy = 0; copy < format::kSuperCopyCount; ++copy) {
     super.generation = copy < 2 ? 2 : 1;

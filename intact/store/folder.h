@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "intact/base/base.h"
@@ -24,9 +25,16 @@ inline constexpr std::string_view kSuperName = "SUPER";
 inline constexpr std::string_view kSuperTemporaryName = "SUPER.tmp";
 inline constexpr std::string_view kLockName = "LOCK";
 
+// "seg-12" -> {kSegment, 12}; kNone for names of others. SUPER.tmp is kSuper too.
+enum class StoreName : unsigned char { kNone, kSuper, kLock, kManifest, kSegment, kJournal };
+std::pair<StoreName, uint64_t> ParseStoreName(std::string_view name);
+
 std::string ManifestPath(const std::string& folder, uint64_t version);
 std::string SegmentPath(const std::string& folder, uint64_t id);
 std::string JournalPath(const std::string& folder, uint64_t number);
+// The file that a version's manifest lies in, or a segment.
+std::string PathOf(const std::string& folder, const format::VersionEntry& entry);
+std::string PathOf(const std::string& folder, const format::SegmentEntry& entry);
 inline std::string SuperPath(const std::string& folder) { return os::JoinPath(folder, kSuperName); }
 
 // How often a reader begins again because a writer unlinked what it was about to open.
@@ -34,6 +42,10 @@ inline constexpr int kReadAttemptsMax = 30;
 
 // At most a few bytes above the size of a whole superblock file. kNotFound when there is none.
 base::Result<base::Bytes> ReadSuperFile(os::FileSystem& files, const std::string& folder);
+
+// The bytes of a manifest that is about to be written, and `super` made to name them. kCorruption
+// for one that no reader would take, kFull when it is too large.
+base::Result<base::Bytes> SealManifest(const format::Manifest& manifest, format::Superblock& super);
 
 // The version that `super` names; newer ones may be in its journal.
 format::VersionEntry EntryOf(const format::Superblock& super);
@@ -86,8 +98,10 @@ struct LoadedVersion {
   std::shared_ptr<const Snapshot> snapshot;
   JournalContent journal;  // Of the superblock's, empty when it names none.
 };
-// Reads the newest version, as a reader does. kNotFound when there is no superblock.
-base::Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder);
+// Reads the newest version, as a reader does. kNotFound when there is no superblock. Who is going
+// to write asks for both halves of the journal.
+base::Result<LoadedVersion> LoadVersion(os::FileSystem& files, const std::string& folder,
+                                        JournalHalves halves = JournalHalves::kOne);
 
 // When the pair of the superblock that is not in use is damaged in both copies, it may have been in
 // use: then a journal that it named, and that `found` does not know of, may hold versions that were

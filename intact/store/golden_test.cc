@@ -1,14 +1,18 @@
 // Goal: every later build reads, and goes on with, the stores that a format version wrote. Method:
-// tests/golden/store-1.0 was written by that version, the others by WriteGolden below (run with
-// INTACT_WRITE_GOLDEN=FOLDER, which must be there and gets them); none is ever written again. What
+// tests/golden/store-1.0 was written by that version, the others by WriteGolden below in builds of
+// theirs (run with INTACT_WRITE_GOLDEN=FOLDER, which must be there and gets those of this build's
+// version); none is ever written again. What
 // they hold is recomputed and compared bit for bit.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "intact/store/act_script_test.h"
+#include "intact/store/folder.h"
+#include "intact/store/migrate.h"
 #include "intact/testing/testing.h"
 
 namespace intact::store {
@@ -47,21 +51,23 @@ void CommitRows(Store& store, uint32_t first, uint32_t count, size_t merge_count
   ASSERT_TRUE(store.Commit(request).ok());
 }
 
-// What the stores of version 1.1 hold: journals, a history, tags, deleted keys, a roll back; and
-// the same with sections. These lists, and what ActScript does for them, never change.
-const std::pair<const char*, std::vector<Act>> kGolden[] = {
-    {"store-1.1",
+// What the stores of a version hold: journals, a history, tags, deleted keys, a roll back; and the
+// same with sections. These lists, and what ActScript does for them, never change.
+const std::pair<const char*, std::vector<Act>> kActs[] = {
+    {"",
      {Act::kPut, Act::kKeepThree, Act::kBatch, Act::kDelete, Act::kTag, Act::kLargePut,
       Act::kRollBack, Act::kBatch, Act::kUpdate, Act::kTag, Act::kDelete}},
-    {"store-1.1-sections",
+    {"-sections",
      {Act::kRows, Act::kKeepThree, Act::kSection, Act::kTag, Act::kRows, Act::kLargeCommit,
       Act::kRollBack, Act::kMerge, Act::kRows, Act::kTag, Act::kSection}},
 };
+constexpr const char* kScripted[] = {"store-1.1", "store-1.2"};
 
 void WriteGolden(const std::string& folder) {
-  for (const auto& [name, acts] : kGolden) {
+  for (const auto& [suffix, acts] : kActs) {
     const ActScript script(acts);
-    auto store = Store::OpenWriter(os::RealFileSystem(), folder + "/" + name, script.Options());
+    const std::string path = folder + "/" + std::end(kScripted)[-1] + suffix;
+    auto store = Store::OpenWriter(os::RealFileSystem(), path, script.Options());
     ASSERT_TRUE(store.ok()) << store.status().ToString();
     while ((*store)->snapshot()->version() < script.length()) {
       ASSERT_TRUE(script.Step(**store).ok());
@@ -83,30 +89,113 @@ std::string CopyOf(const testing::TemporaryFolder& folder, const std::string& na
   return path;
 }
 
-TEST(GoldenStore, OfVersion1Point1IsReadBitForBitAndWrittenOn) {
+TEST(GoldenStore, IsReadBitForBitAndWrittenOn) {
   if (const char* target = std::getenv("INTACT_WRITE_GOLDEN")) WriteGolden(target);
   const testing::TemporaryFolder folder;
   os::FileSystem& files = os::RealFileSystem();
-  for (const auto& [name, acts] : kGolden) {
-    SCOPED_TRACE(name);
-    const ActScript script(acts);
-    const std::string golden = std::string(INTACT_GOLDEN_FOLDER "/") + name;
-    const auto snapshot = Store::OpenReadOnly(files, golden);
-    ASSERT_TRUE(snapshot.ok()) << snapshot.status().ToString();
-    EXPECT_EQ((*snapshot)->version(), script.length());
-    EXPECT_EQ(script.Difference(**snapshot), std::nullopt);
-    EXPECT_EQ(HistoryDifference(script, files, golden, **snapshot), std::nullopt);
-    ExpectVerified(golden);
-    const std::string copy = CopyOf(folder, name);
-    auto store = Store::OpenWriter(files, copy, script.Options());
-    ASSERT_TRUE(store.ok()) << store.status().ToString();
-    for (int i = 0; i < 3; ++i) {
-      const auto version = script.Step(**store);
-      ASSERT_TRUE(version.ok()) << version.status().ToString();
+  for (const std::string version : kScripted) {
+    for (const auto& [suffix, acts] : kActs) {
+      const std::string name = version + suffix;
+      SCOPED_TRACE(name);
+      const ActScript script(acts);
+      const std::string golden = std::string(INTACT_GOLDEN_FOLDER "/") + name;
+      const auto snapshot = Store::OpenReadOnly(files, golden);
+      ASSERT_TRUE(snapshot.ok()) << snapshot.status().ToString();
+      EXPECT_EQ((*snapshot)->version(), script.length());
+      EXPECT_EQ(script.Difference(**snapshot), std::nullopt);
+      EXPECT_EQ(HistoryDifference(script, files, golden, **snapshot), std::nullopt);
+      ExpectVerified(golden);
+      const std::string copy = CopyOf(folder, name);
+      auto store = Store::OpenWriter(files, copy, script.Options());
+      ASSERT_TRUE(store.ok()) << store.status().ToString();
+      for (int i = 0; i < 3; ++i) {
+        const auto made = script.Step(**store);
+        ASSERT_TRUE(made.ok()) << made.status().ToString();
+        // From the first commit on, which no journal may take, older builds must stay away.
+        const auto super = LoadVersion(files, copy)->super.active;
+        EXPECT_EQ(super.flags, format::kKnownFlags);
+      }
+      EXPECT_EQ(script.Difference(*(*store)->snapshot()), std::nullopt);
+      EXPECT_EQ(HistoryDifference(script, files, copy, *(*store)->snapshot()), std::nullopt);
+      ExpectVerified(copy);
     }
-    EXPECT_EQ(script.Difference(*(*store)->snapshot()), std::nullopt);
-    EXPECT_EQ(HistoryDifference(script, files, copy, *(*store)->snapshot()), std::nullopt);
-    ExpectVerified(copy);
+  }
+}
+
+// Every row of a version, by its id.
+std::map<RowId, std::vector<float>> RowsOf(const Snapshot& snapshot) {
+  std::map<RowId, std::vector<float>> rows;
+  for (const auto& segment : snapshot.segments()) {
+    for (uint32_t i = 0; i < segment->row_count(); ++i) {
+      std::vector<float>& vector = rows[segment->first_row() + i];
+      vector.resize(segment->dimensions());
+      EXPECT_TRUE(segment->ReadVector(i, vector).ok());
+    }
+  }
+  return rows;
+}
+
+constexpr const char* kWithWholeCodes[] = {"store-1.0", "store-1.1", "store-1.1-sections"};
+
+TEST(GoldenStore, HasWholeCodesUntilItIsMerged) {
+  const testing::TemporaryFolder folder;
+  os::FileSystem& files = os::RealFileSystem();
+  for (const std::string name : kWithWholeCodes) {
+    SCOPED_TRACE(name);
+    const std::string path = CopyOf(folder, name);
+    auto store = Store::OpenWriter(files, path, {});
+    ASSERT_TRUE(store.ok()) << store.status().ToString();
+    const auto before = (*store)->snapshot();
+    std::vector<RowId> ids;
+    const std::map<RowId, std::vector<float>> rows = RowsOf(*before);
+    for (const auto& [id, vector] : rows) ids.push_back(id);
+    for (const auto& segment : before->segments()) {
+      EXPECT_TRUE(segment->codes().is_whole());
+      EXPECT_TRUE(segment->CheckCodes().ok());
+    }
+    CommitRequest request;
+    request.merge_count = before->segments().size();
+    request.merge_rows = ids;  // Renumbered, in this order.
+    ASSERT_TRUE((*store)->Commit(request).ok());
+    const auto merged = (*store)->snapshot();
+    ASSERT_EQ(merged->segments().size(), 1u);
+    const Segment& segment = *merged->segments()[0];
+    ASSERT_FALSE(segment.codes().is_whole());
+    ASSERT_TRUE(segment.CheckCodes().ok());
+    ASSERT_EQ(segment.row_count(), rows.size());
+    std::vector<float> vector(segment.dimensions());
+    uint32_t index = 0;
+    for (const auto& [id, expected] : rows) {
+      ASSERT_TRUE(segment.ReadVector(index++, vector).ok());
+      EXPECT_EQ(std::memcmp(vector.data(), expected.data(), vector.size() * sizeof(float)), 0);
+    }
+    ExpectVerified(path);  // Codes and bounds are those of the vectors.
+  }
+}
+
+TEST(GoldenStore, IsMigrated) {
+  const testing::TemporaryFolder folder;
+  os::FileSystem& files = os::RealFileSystem();
+  for (const std::string name : kWithWholeCodes) {
+    SCOPED_TRACE(name);
+    const std::string path = CopyOf(folder, name);
+    const auto rows = RowsOf(**Store::OpenReadOnly(files, path));
+    const auto report = Migrate(files, path, {});
+    ASSERT_TRUE(report.ok()) << report.status().ToString();
+    EXPECT_FALSE(report->was_current);
+    EXPECT_EQ(report->format, "1.2");
+    const auto migrated = Store::OpenReadOnly(files, path);
+    ASSERT_TRUE(migrated.ok()) << migrated.status().ToString();
+    EXPECT_EQ(LoadVersion(files, path)->super.active.flags, format::kKnownFlags);
+    for (const auto& segment : (*migrated)->segments()) {
+      EXPECT_TRUE(segment->row_count() == 0 || !segment->codes().is_whole());
+    }
+    const auto after = RowsOf(**migrated);
+    ASSERT_EQ(after.size(), rows.size());
+    for (const auto& [id, vector] : rows) {
+      EXPECT_EQ(std::memcmp(after.at(id).data(), vector.data(), vector.size() * sizeof(float)), 0);
+    }
+    ExpectVerified(path);
   }
 }
 

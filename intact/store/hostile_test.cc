@@ -59,8 +59,8 @@ constexpr std::array kChangeNames = {
 struct Expected {
   std::vector<base::Digest> keys;
   std::vector<float> vectors;
-  std::vector<int8_t> codes;  // Stride kDimensions.
-  std::vector<quant::CodeScale> scales;
+  std::vector<uint8_t> high, low;  // Stride kDimensions.
+  std::vector<quant::CodeBound> bounds;
 
   std::span<const float> vector(size_t row) const {
     return std::span(vectors).subspan(row * kDimensions, kDimensions);
@@ -71,12 +71,14 @@ Expected MakeExpected() {
   Expected expected;
   std::mt19937 random(11);
   std::normal_distribution<float> normal;
+  RowCoder coder(kDimensions);
   for (size_t row = 0; row < kRows; ++row) {
     expected.keys.push_back(base::DigestOf("row " + std::to_string(row)));
     for (size_t i = 0; i < kDimensions; ++i) expected.vectors.push_back(normal(random));
-    std::vector<int8_t> code(kDimensions);
-    expected.scales.push_back(CodeOf(expected.vector(row), code));
-    expected.codes.insert(expected.codes.end(), code.begin(), code.end());
+    coder.Encode(expected.vector(row));
+    expected.high.insert(expected.high.end(), coder.high().begin(), coder.high().end());
+    expected.low.insert(expected.low.end(), coder.low().begin(), coder.low().end());
+    expected.bounds.push_back(coder.bound());
   }
   return expected;
 }
@@ -181,12 +183,15 @@ class Reader {
     }
     const size_t first = segment.first_row();
     const size_t count = segment.row_count();
-    bool is_right = first + count <= kRows && segment.code_stride() == kDimensions;
+    const CodeColumns& codes = segment.codes();
+    bool is_right = first + count <= kRows && codes.stride == kDimensions && !codes.is_whole();
     if (is_right) {
-      is_right = std::memcmp(segment.codes().data(), expected_.codes.data() + first * kDimensions,
-                             count * kDimensions) == 0 &&
-                 std::memcmp(segment.code_scales().data(), expected_.scales.data() + first,
-                             count * sizeof(quant::CodeScale)) == 0;
+      const size_t half = kDimensions / 2;
+      is_right =
+          std::memcmp(codes.high.data(), expected_.high.data() + first * half, count * half) == 0 &&
+          std::memcmp(codes.low.data(), expected_.low.data() + first * half, count * half) == 0 &&
+          std::memcmp(codes.bounds.data(), expected_.bounds.data() + first,
+                      count * sizeof(quant::CodeBound)) == 0;
     }
     const auto section = segment.Section(kSection);
     if (!section.ok()) return counts_.Count(section.status());

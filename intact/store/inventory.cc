@@ -1,10 +1,7 @@
 #include "intact/store/inventory.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
-
-#include "intact/store/folder.h"
 
 namespace intact::store {
 namespace {
@@ -44,6 +41,18 @@ format::Uuid VoteForStore(os::FileSystem& files, const std::string& folder,
   const auto most = std::max_element(
       votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == votes.end() ? format::Uuid() : most->first;
+}
+
+// Whose frame is the first of a journal's file, either half; 0 when there is none.
+uint64_t JournalOfFirstFrame(base::ByteSpan bytes, const format::Uuid& store) {
+  for (const uint64_t at : {uint64_t{0}, bytes.size() / 2}) {
+    if (bytes.size() - at < format::kFrameHeadSize) continue;
+    const base::ByteSpan here = bytes.subspan(at);
+    const auto journal = base::Load<uint64_t>(here.data() + kFrameJournalOffset);
+    const auto head = format::DecodeFrameHead(here, store, journal, 0, bytes.size(), "");
+    if (head.ok() && IsFrameWhole(here, *head)) return journal;
+  }
+  return 0;
 }
 
 class InventoryTaker {
@@ -129,6 +138,9 @@ class InventoryTaker {
     if (mapping.ok()) {
       journal.size = (*mapping)->bytes().size();
       journal.frames = ScanJournal((*mapping)->bytes(), found_.store, number);
+      if (journal.frames.empty()) {
+        journal.holds = JournalOfFirstFrame((*mapping)->bytes(), found_.store);
+      }
       journal.problem = (*mapping)->Check(os::MappingCheck::kSize);
       (*mapping)->Release(0, journal.size);
     } else {
@@ -172,32 +184,6 @@ class InventoryTaker {
 
 }  // namespace
 
-std::pair<StoreName, uint64_t> ParseStoreName(std::string_view name) {
-  if (name == kSuperName || name == kSuperTemporaryName) return {StoreName::kSuper, 0};
-  if (name == kLockName) return {StoreName::kLock, 0};
-  static constexpr std::pair<std::string_view, StoreName> kPrefixes[] = {
-      {"manifest-", StoreName::kManifest},
-      {"seg-", StoreName::kSegment},
-      {"journal-", StoreName::kJournal}};
-  for (const auto& [prefix, kind] : kPrefixes) {
-    if (!name.starts_with(prefix)) continue;
-    const std::string_view digits = name.substr(prefix.size());
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    const bool is_number = error == std::errc() && end == digits.data() + digits.size();
-    if (is_number && std::to_string(number) == digits) return {kind, number};
-  }
-  return {StoreName::kNone, 0};
-}
-
-bool IsFrameWhole(base::ByteSpan bytes, const format::FrameHead& head) {
-  if (head.size > bytes.size()) return false;
-  const base::ByteSpan payload =
-      bytes.subspan(format::kFrameHeadSize, head.size - format::kFrameHeadSize);
-  return base::Crc32c(payload, format::FrameCrcSeed(head.store, head.journal, head.offset)) ==
-         head.payload_crc;
-}
-
 bool IsFrameOfOthers(base::ByteSpan bytes, const format::Uuid& store, uint64_t journal,
                      uint64_t offset) {
   if (bytes.size() < format::kFrameHeadSize) return false;
@@ -213,6 +199,8 @@ bool IsFrameOfOthers(base::ByteSpan bytes, const format::Uuid& store, uint64_t j
 std::vector<FoundFrame> ScanJournal(base::ByteSpan bytes, const format::Uuid& store,
                                     uint64_t journal) {
   std::map<uint64_t, FoundFrame> frames;  // By offset.
+  // Hostile heads may all claim the rest of the file: what is read for damaged frames has a bound.
+  uint64_t budget = 4 * bytes.size();
   for (uint64_t at = 0; at + format::kFrameHeadSize <= bytes.size(); at += format::kPageSize) {
     const base::ByteSpan here = bytes.subspan(at);
     const auto offset = base::Load<uint64_t>(here.data() + kFrameOffsetOffset);
@@ -221,7 +209,8 @@ std::vector<FoundFrame> ScanJournal(base::ByteSpan bytes, const format::Uuid& st
     if (!head.ok()) continue;
     const auto [frame, is_new] = frames.try_emplace(offset, FoundFrame{*head, {}, {}});
     if (!is_new && frame->second.head != *head) continue;
-    const bool is_whole = IsFrameWhole(here, *head);
+    const bool is_whole = head->size <= budget && IsFrameWhole(here, *head);
+    if (!is_whole) budget -= std::min(budget, head->size);
     (is_whole ? frame->second.whole_at : frame->second.damaged_at).push_back(at);
     if (is_whole) at += head->size - format::kPageSize;
   }

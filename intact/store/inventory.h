@@ -13,6 +13,7 @@
 #include "intact/format/manifest.h"
 #include "intact/format/superblock.h"
 #include "intact/os/file.h"
+#include "intact/store/folder.h"
 
 namespace intact::store {
 
@@ -27,7 +28,8 @@ struct FoundJournal {
   uint64_t number = 0;
   uint64_t size = 0;               // Of the file.
   std::vector<FoundFrame> frames;  // Ascending by offset.
-  base::Status problem;            // The file cannot be read.
+  uint64_t holds = 0;    // The number of another journal, whose frames are in this file instead.
+  base::Status problem;  // The file cannot be read.
 };
 
 struct Inventory {
@@ -54,16 +56,9 @@ base::Result<Inventory> TakeInventory(os::FileSystem& files, const std::string& 
 std::vector<FoundFrame> ScanJournal(base::ByteSpan bytes, const format::Uuid& store,
                                     uint64_t journal);
 
-// The payload of a frame agrees with its head. `bytes` begins at the frame.
-bool IsFrameWhole(base::ByteSpan bytes, const format::FrameHead& head);
-
 // A frame begins at `bytes` that is whole in its head, but not of this place: somebody put it
 // there. A crash leaves none, since a journal begins as zeros.
 bool IsFrameOfOthers(base::ByteSpan bytes, const format::Uuid& store, uint64_t journal,
                      uint64_t offset);
-
-// "seg-12" -> {kSegment, 12}.
-enum class StoreName : unsigned char { kNone, kSuper, kLock, kManifest, kSegment, kJournal };
-std::pair<StoreName, uint64_t> ParseStoreName(std::string_view name);
 
 }  // namespace intact::store

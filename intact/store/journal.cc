@@ -18,13 +18,9 @@ Result<format::FrameHead> ReadFrame(base::ByteSpan half, const format::Uuid& sto
   INTACT_ASSIGN_OR_RETURN(
       const format::FrameHead head,
       format::DecodeFrameHead(half.subspan(offset), store, journal, offset, half.size(), what));
-  const base::ByteSpan payload =
-      half.subspan(offset + format::kFrameHeadSize, head.size - format::kFrameHeadSize);
-  const uint32_t crc = base::Crc32c(payload, format::FrameCrcSeed(store, journal, offset));
-  if (crc != head.payload_crc) {
-    return base::NotFound(
-        what + " at offset " + std::to_string(offset) +
-        ": the frame's checksum differs: " + format::ExpectedFound(head.payload_crc, crc));
+  if (!IsFrameWhole(half.subspan(offset), head)) {
+    return base::NotFound(what + " at offset " + std::to_string(offset) +
+                          ": the frame's checksum differs");
   }
   return head;
 }
@@ -53,6 +49,14 @@ Result<JournalFrame> ReadEither(base::ByteSpan bytes, const format::Uuid& store,
 }
 
 }  // namespace
+
+bool IsFrameWhole(base::ByteSpan bytes, const format::FrameHead& head) {
+  if (head.size > bytes.size()) return false;
+  const base::ByteSpan payload =
+      bytes.subspan(format::kFrameHeadSize, head.size - format::kFrameHeadSize);
+  return base::Crc32c(payload, format::FrameCrcSeed(head.store, head.journal, head.offset)) ==
+         head.payload_crc;
+}
 
 Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& store,
                                    uint64_t journal, const std::string& what,

@@ -42,6 +42,9 @@ base::Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uui
                                          uint64_t journal, const std::string& what,
                                          JournalHalves halves = JournalHalves::kBoth);
 
+// The payload of a frame agrees with its head. `bytes` begins at the frame.
+bool IsFrameWhole(base::ByteSpan bytes, const format::FrameHead& head);
+
 // A commit on its way into a frame: images of segments, then the manifest, in memory.
 class FrameBuilder {
  public:

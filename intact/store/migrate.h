@@ -21,7 +21,7 @@ struct MigrateOptions {
 struct MigrateReport {
   bool was_current = false;  // Nothing was to be done.
   std::string found_format;  // "1.0": the oldest of superblock, manifest and segments.
-  std::string format;        // Afterwards: "1.1".
+  std::string format;        // Afterwards: "1.2".
   uint64_t version = 0;      // Current, afterwards.
   uint64_t segments = 0;     // Written anew.
   uint64_t rows = 0;         // In them.

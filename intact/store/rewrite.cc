@@ -68,23 +68,11 @@ Status ReplaceSuper(os::FileSystem& files, const std::string& folder, format::Su
 Status WriteVersion(os::FileSystem& files, const std::string& folder,
                     const format::Manifest& manifest, const format::Superblock& before,
                     bool keeps_journal) {
-  const base::Bytes bytes = format::EncodeManifest(manifest);
-  if (bytes.size() > format::kManifestSizeMax) {
-    return base::Full("the manifest of version " + std::to_string(manifest.version) + " needs " +
-                      std::to_string(bytes.size()) + " bytes; the limit is " +
-                      std::to_string(format::kManifestSizeMax));
-  }
+  format::Superblock super = before;
+  INTACT_ASSIGN_OR_RETURN(const base::Bytes bytes, SealManifest(manifest, super));
   const std::string path = ManifestPath(folder, manifest.version);
   const Result<base::Bytes> there = os::ReadFile(files, path, format::kManifestSizeMax);
   if (!there.ok() || *there != bytes) INTACT_RETURN_IF_ERROR(WriteNewFile(files, path, bytes));
-  format::Superblock super = before;
-  super.major = format::kFormatMajor;
-  super.minor = format::kFormatMinor;
-  super.flags = format::FeatureFlags{.incompatible = format::kFlagJournal};
-  super.store = manifest.store;
-  super.manifest_number = manifest.version;
-  super.manifest_size = bytes.size();
-  super.manifest_digest = base::DigestOf(bytes);
   if (!keeps_journal) super.journal = super.journal_size = 0;
   return ReplaceSuper(files, folder, super);
 }
@@ -98,21 +86,6 @@ Status MakeJournalDurable(os::FileSystem& files, const std::string& folder,
   const Result<JournalContent> content = ReadJournal((*mapping)->bytes(), store, journal, path);
   if (!content.ok()) return base::Ok();
   return JournalWriter::Open(files, path, journal, *content).status();
-}
-
-Status CopySegment(os::FileSystem& files, const Segment& segment, const std::string& path) {
-  for (const format::SectionEntry& section : segment.header().sections) {
-    INTACT_RETURN_IF_ERROR(segment.Check(section.kind, PageUse::kRelease));
-  }
-  INTACT_RETURN_IF_ERROR(RemoveIfThere(files, path));
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file, files.OpenForWrite(path));
-  for (uint64_t at = 0; at < segment.file_size(); at += kCopySize) {
-    const uint64_t size = std::min(kCopySize, segment.file_size() - at);
-    INTACT_RETURN_IF_ERROR(file->WriteAt(at, segment.FileBytes(at, size)));
-    segment.ReleasePages();
-  }
-  INTACT_RETURN_IF_ERROR(segment.CheckUnchanged());
-  return file->Sync();
 }
 
 Result<format::SegmentEntry> RewriteSegment(os::FileSystem& files, const std::string& folder,

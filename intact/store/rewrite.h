@@ -36,10 +36,6 @@ base::Status WriteVersion(os::FileSystem& files, const std::string& folder,
 base::Status MakeJournalDurable(os::FileSystem& files, const std::string& folder,
                                 const format::Uuid& store, uint64_t journal);
 
-// Copies a segment's bytes into the file `path`, synced, its name not yet; compares every checksum
-// before.
-base::Status CopySegment(os::FileSystem& files, const Segment& segment, const std::string& path);
-
 // Writes `segment` anew as segment `id`, with its rows, their ids, its deleted keys and its engine
 // sections. Either the encoded bytes are copied, or, with `is_rebuilt`, everything is made again
 // from keys and decoded vectors; then a file of the vectors stands in the folder meanwhile, as

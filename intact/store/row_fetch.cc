@@ -42,12 +42,14 @@ void RowFetch::Ask(uint32_t unit, uint32_t index) const {
 
 void RowFetch::AskRows(uint32_t begin, uint32_t end) const {
   const uint64_t row_count = segment_.row_count();
-  for (const uint32_t kind :
-       {format::kSectionRowTable, format::kSectionCodes, format::kSectionCodeScales}) {
+  const auto ask = [&](uint32_t kind) {
     const format::SectionEntry& entry = *segment_.header().Find(kind);
     const uint64_t row_size = entry.size / row_count;
     segment_.Advise(entry.offset + begin * row_size, (end - begin) * row_size, os::Access::kSoon);
-  }
+  };
+  // A page of the row table is read next: asking for it as well would be a call for nothing.
+  if (end - begin > 1) ask(format::kSectionRowTable);
+  for (const uint32_t kind : segment_.CodeKinds()) ask(kind);
   const uint64_t guess = rest_size_ * begin / row_count;
   const uint64_t guess_end = rest_size_ * end / row_count + kGuessMargin;
   const uint64_t first = guess - std::min(guess, kGuessMargin);

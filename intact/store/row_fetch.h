@@ -1,12 +1,12 @@
 // Asks for the pages of a row before it is read, so that the disk serves them together. For
 // Segment.
 //
-// A row lies in four places of its segment: row table, code, scale, rest. Segments are mapped for
-// random access, so each of them is a wait for the disk when the file is not in memory, and where
-// in the rest a row lies is known only after the first. But encoded vectors of one collection are
-// about as long as each other, so the place in the rest is guessed from the row's number, and all
-// four are asked for at once. A row next to ones that were asked for before is taken for one of a
-// run, as in an export: then many rows are asked for.
+// A row lies in five places of its segment: row table, both halves of the code, bounds, rest.
+// Segments are mapped for random access, so each of them is a wait for the disk when the file is
+// not in memory, and where in the rest a row lies is known only after the first. But encoded
+// vectors of one collection are about as long as each other, so the place in the rest is guessed
+// from the row's number, and all five are asked for at once. A row next to ones that were asked for
+// before is taken for one of a run, as in an export: then many rows are asked for.
 //
 // Rows are remembered 16 at a time, a bit each, so that warm reads pay for a look at the bit only:
 // 0.8 KB for 100,000 rows. Thread-safe. Hints only: nothing here can fail.

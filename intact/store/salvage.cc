@@ -214,8 +214,7 @@ class Salvager {
   SalvagedSegment Open(const format::SegmentEntry& entry) {
     SalvagedSegment segment(entry, base::Ok());
     Status problem;
-    segment.path_ = entry.location.journal == 0 ? SegmentPath(folder_, entry.id)
-                                                : JournalPath(folder_, entry.location.journal);
+    segment.path_ = PathOf(folder_, entry);
     const auto add = [&](const Result<std::shared_ptr<const Segment>>& copy) {
       if (copy.ok()) {
         segment.copies_.push_back(*copy);

@@ -1,7 +1,6 @@
 #include "intact/store/segment_health.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "intact/store/segment_writer.h"
 
@@ -46,9 +45,7 @@ class Examiner {
     uint64_t end = format::kPageSize;
     for (const format::SectionEntry& entry : segment_.header().sections) {
       const base::ByteSpan gap = segment_.FileBytes(end, entry.offset - end);
-      const bool is_zero =
-          std::all_of(gap.begin(), gap.end(), [](std::byte b) { return b == std::byte{0}; });
-      if (!is_zero) {
+      if (!base::IsZero(gap)) {
         health_.is_padding_zero = false;
         Note(end, segment_.PlaceOf(end) + ": padding is not zero");
       }
@@ -81,22 +78,19 @@ class Examiner {
 
   Status CheckRows() {
     std::vector<float> vector(segment_.dimensions());
-    std::vector<int8_t> code(segment_.code_stride());
-    const auto codes = segment_.codes();
+    RowCoder coder(segment_.dimensions());
     uint64_t pending = 0;
     for (uint32_t i = 0; i < segment_.row_count(); ++i) {
       if (Status read = segment_.ReadVector(i, vector); !read.ok()) {
         health_.unreadable_rows.push_back(i);
         Note(segment_.header().Find(format::kSectionRest)->offset, read.message());
       } else {
-        const quant::CodeScale scale = CodeOf(vector, code);
-        const auto stored = codes.subspan(i * code.size(), code.size());
-        if (std::memcmp(stored.data(), code.data(), code.size()) != 0 ||
-            scale != segment_.code_scales()[i]) {
+        coder.Encode(vector);
+        if (!coder.IsIn(segment_.codes(), i)) {
           health_.are_codes_sound = false;
-          Note(segment_.header().Find(format::kSectionCodes)->offset + i * code.size(),
-               segment_.path() + ": the code of row " + std::to_string(segment_.first_row() + i) +
-                   " is not that of its vector");
+          Note(segment_.CodeOffset(i), segment_.path() + ": the code of row " +
+                                           std::to_string(segment_.first_row() + i) +
+                                           " is not that of its vector");
         }
       }
       pending += vector.size() * sizeof(float);

@@ -27,7 +27,8 @@ constexpr size_t kReleaseSize = size_t{1} << 20;
 // Codes of new rows are made twice, once for their section and once for the vectors that complete
 // them, when they are more than this.
 constexpr uint64_t kKeptCodesMax = uint64_t{4} << 20;
-static_assert(sizeof(quant::CodeScale) == 3 * sizeof(float), "as docs/format/store.md lays it out");
+// Of the sections in format::kCodeHalfKinds, in this order.
+using CodeSinks = std::vector<SectionSink>;
 constexpr size_t kNoPlace = std::numeric_limits<size_t>::max();
 
 // A file that is a vector of bytes.
@@ -193,7 +194,10 @@ class SegmentWriter {
   Status CheckSources() const {
     for (const RowRun& run : plan_.runs) {
       if (run.source == nullptr) continue;
-      for (uint32_t kind = format::kSectionKeys; kind <= format::kSectionRest; ++kind) {
+      for (const uint32_t kind : format::kRowKinds) {
+        INTACT_RETURN_IF_ERROR(run.source->Check(kind, PageUse::kRelease));
+      }
+      for (const uint32_t kind : run.source->CodeKinds()) {
         INTACT_RETURN_IF_ERROR(run.source->Check(kind, PageUse::kRelease));
       }
     }
@@ -309,42 +313,77 @@ class SegmentWriter {
     }
   }
 
+  // Halves and bounds side by side, so that each code is made once.
   Status WriteCodes() {
-    const size_t stride = format::CodeStride(plan_.dimensions);
-    std::vector<int8_t> code(stride);
     uint64_t new_count = 0;
     for (const RowRun& run : plan_.runs) new_count += run.source == nullptr ? run.count : 0;
-    const bool is_kept = new_count * stride <= kKeptCodesMax;
-    SectionSink sink = Sink(format::kSectionCodes);
-    for (const RowRun& run : plan_.runs) {
-      if (run.source != nullptr) {
-        INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(format::kSectionCodes), stride, sink));
-        continue;
-      }
-      for (size_t i = 0; i < run.count; ++i) {
-        const auto vector = run.vectors.subspan(i * plan_.dimensions, plan_.dimensions);
-        new_scales_.push_back(CodeOf(vector, code));
-        INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(std::span<const int8_t>(code))));
-        if (is_kept) new_codes_.insert(new_codes_.end(), code.begin(), code.end());
-      }
+    const bool is_kept = new_count * format::CodeStride(plan_.dimensions) <= kKeptCodesMax;
+    CodeSinks sinks;
+    sinks.reserve(format::kCodeHalfKinds.size());
+    for (const uint32_t kind : format::kCodeHalfKinds) {
+      sinks.push_back(Sink(kind));
+      Reserve(*format::ColumnSize(kind, header_.row_count, plan_.dimensions));
     }
-    INTACT_RETURN_IF_ERROR(Close(sink));
-    return WriteScales();
-  }
-
-  Status WriteScales() {
-    SectionSink sink = Sink(format::kSectionCodeScales);
-    std::span<const quant::CodeScale> new_scales = new_scales_;
     for (const RowRun& run : plan_.runs) {
       if (run.source == nullptr) {
-        INTACT_RETURN_IF_ERROR(sink.Append(std::as_bytes(new_scales.first(run.count))));
-        new_scales = new_scales.subspan(run.count);
+        INTACT_RETURN_IF_ERROR(MakeCodes(run, is_kept, sinks));
       } else {
-        INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(format::kSectionCodeScales),
-                                       sizeof(quant::CodeScale), sink));
+        INTACT_RETURN_IF_ERROR(run.source->codes().is_whole() ? SplitCodes(run, sinks)
+                                                              : CopyCodes(run, sinks));
       }
     }
-    return Close(sink);
+    for (SectionSink& sink : sinks) {
+      INTACT_ASSIGN_OR_RETURN(const format::SectionEntry entry, sink.Finish());
+      header_.sections.push_back(entry);
+    }
+    return base::Ok();
+  }
+
+  Status MakeCodes(const RowRun& run, bool is_kept, CodeSinks& sinks) {
+    RowCoder coder(plan_.dimensions);
+    for (size_t i = 0; i < run.count; ++i) {
+      coder.Encode(run.vectors.subspan(i * plan_.dimensions, plan_.dimensions));
+      new_scales_.push_back(coder.scale().scale);
+      INTACT_RETURN_IF_ERROR(AppendCode(coder, sinks));
+      if (is_kept) new_codes_.insert(new_codes_.end(), coder.code().begin(), coder.code().end());
+    }
+    return base::Ok();
+  }
+
+  // Of a segment with whole codes, which stay what they are: the rest completes them. How far the
+  // upper half alone is from a vector only the vector tells.
+  Status SplitCodes(const RowRun& run, CodeSinks& sinks) const {
+    const CodeColumns& codes = run.source->codes();
+    std::vector<float> vector(plan_.dimensions);
+    RowCoder coder(plan_.dimensions);
+    size_t read = 0;
+    for (size_t i = 0; i < run.count; ++i) {
+      const uint32_t local_row = LocalRow(run, i);
+      INTACT_RETURN_IF_ERROR(run.source->ReadVector(local_row, vector));
+      coder.Take(vector, codes.Read(local_row, {}), codes.scales[local_row]);
+      INTACT_RETURN_IF_ERROR(AppendCode(coder, sinks));
+      read += codes.stride + vector.size() * sizeof(float);
+      if (read < kReleaseSize) continue;
+      run.source->ReleasePages();
+      read = 0;
+    }
+    run.source->ReleasePages();
+    return base::Ok();
+  }
+
+  Status CopyCodes(const RowRun& run, CodeSinks& sinks) const {
+    for (size_t i = 0; i < sinks.size(); ++i) {
+      const uint32_t kind = format::kCodeHalfKinds[i];
+      const size_t row_size = *format::ColumnSize(kind, 1, plan_.dimensions);
+      INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(kind), row_size, sinks[i]));
+    }
+    return base::Ok();
+  }
+
+  static Status AppendCode(const RowCoder& coder, CodeSinks& sinks) {
+    INTACT_RETURN_IF_ERROR(sinks[0].Append(std::as_bytes(coder.high())));
+    INTACT_RETURN_IF_ERROR(sinks[1].Append(std::as_bytes(coder.low())));
+    return sinks[2].AppendValue(coder.bound());
   }
 
   Status WriteVectors(SectionSink& row_table, SectionSink& rest) {
@@ -365,7 +404,7 @@ class SegmentWriter {
     const size_t d = plan_.dimensions;
     const size_t stride = format::CodeStride(plan_.dimensions);
     base::Bytes encoded;
-    std::vector<int8_t> made(d);
+    RowCoder coder(plan_.dimensions);
     std::unordered_map<uint32_t, uint32_t> first_of_crc;  // Of the run's rows.
     for (uint32_t i = 0; i < run.count; ++i, ++row) {
       const auto vector = run.vectors.subspan(i * d, d);
@@ -376,13 +415,13 @@ class SegmentWriter {
         encoded = format::EncodeRepeat(i - first->second);
       } else {
         encoded.clear();
-        std::span<const int8_t> code = made;
+        std::span<const int8_t> code = coder.code();
         if (new_codes_.empty()) {
-          CodeOf(vector, made);
+          coder.Encode(vector);
         } else {
-          code = std::span(new_codes_).subspan((encoded_count_ + i) * stride, d);
+          code = std::span(new_codes_).subspan((encoded_count_ + i) * stride, stride);
         }
-        encoder.EncodeCompletion(vector, code, new_scales_[encoded_count_ + i].scale, encoded);
+        encoder.EncodeCompletion(vector, code.first(d), new_scales_[encoded_count_ + i], encoded);
       }
       INTACT_RETURN_IF_ERROR(
           AppendRow(row_table, rest, encoded, format::RowCrc(plan_.store, row, vector)));
@@ -397,6 +436,7 @@ class SegmentWriter {
   Status CopyVectors(const RowRun& run, RowId row, codec::VectorEncoder& encoder,
                      SectionSink& row_table, SectionSink& rest) const {
     std::vector<float> vector(plan_.dimensions);
+    std::vector<int8_t> scratch(format::CodeStride(plan_.dimensions));
     base::Bytes again;
     // The row in the run that took the place of the one that repeats say and that is left behind.
     std::unordered_map<uint32_t, size_t> stand_ins;
@@ -424,10 +464,10 @@ class SegmentWriter {
       }
       if (is_renumbered) crc = format::RowCrc(plan_.store, row, vector);
       if (is_torn) {
-        const size_t stride = run.source->code_stride();
-        const auto code = run.source->codes().subspan(local_row * stride, plan_.dimensions);
+        const CodeColumns& codes = run.source->codes();
+        const auto code = codes.Read(local_row, scratch).first(plan_.dimensions);
         again.clear();
-        encoder.EncodeCompletion(vector, code, run.source->code_scales()[local_row].scale, again);
+        encoder.EncodeCompletion(vector, code, codes.scale(local_row), again);
         encoded = again;
       }
       INTACT_RETURN_IF_ERROR(AppendRow(row_table, rest, encoded, crc));
@@ -475,7 +515,7 @@ class SegmentWriter {
   const SegmentPlan& plan_;
   format::SegmentHeader header_;
   // Of the new rows of all runs: scales, and codes unless they are too many to keep.
-  std::vector<quant::CodeScale> new_scales_;
+  std::vector<float> new_scales_;
   std::vector<int8_t> new_codes_;
   size_t encoded_count_ = 0;  // New rows whose vectors are written.
   bool has_key_index_ = false;
@@ -506,13 +546,7 @@ RowRun RowRun::TakeFront(uint32_t head_count, uint32_t dimensions) {
 
 uint64_t RowSizeMax(uint32_t dimensions) {
   return sizeof(base::Digest) + sizeof(uint32_t) + format::CodeStride(dimensions) +
-         sizeof(quant::CodeScale) + sizeof(format::RowEntry) + codec::EncodedSizeMax(dimensions);
-}
-
-quant::CodeScale CodeOf(std::span<const float> vector, std::span<int8_t> code) {
-  std::fill(code.begin(), code.end(), int8_t{0});
-  if (!quant::IsFinite(vector)) return {0, std::numeric_limits<float>::infinity(), 0};
-  return quant::QuantiseInt8(vector, code.first(vector.size()));
+         sizeof(quant::CodeBound) + sizeof(format::RowEntry) + codec::EncodedSizeMax(dimensions);
 }
 
 Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std::string& path,
@@ -525,6 +559,19 @@ Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std::stri
 Result<format::SegmentEntry> WriteSegmentImage(const SegmentPlan& plan, base::Bytes& image) {
   MemoryFile file(image);
   return SegmentWriter(file, plan).Write();
+}
+
+Status CopySegment(os::FileSystem& files, const Segment& segment, const std::string& path) {
+  INTACT_RETURN_IF_ERROR(segment.CheckAll(PageUse::kRelease));
+  INTACT_RETURN_IF_ERROR(RemoveIfThere(files, path));
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::File> file, files.OpenForWrite(path));
+  for (uint64_t at = 0; at < segment.file_size(); at += kReleaseSize) {
+    const uint64_t size = std::min(kReleaseSize, segment.file_size() - at);
+    INTACT_RETURN_IF_ERROR(file->WriteAt(at, segment.FileBytes(at, size)));
+    segment.ReleasePages();
+  }
+  INTACT_RETURN_IF_ERROR(segment.CheckUnchanged());
+  return file->Sync();
 }
 
 }  // namespace intact::store

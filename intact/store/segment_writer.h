@@ -50,10 +50,6 @@ struct SegmentPlan {
 // The most bytes a row can take in a segment, but for the 2 bytes or less that find its key.
 uint64_t RowSizeMax(uint32_t dimensions);
 
-// The code and scale of `vector` [d]; `code` [stride >= d] is zero beyond d. A vector with a NaN or
-// an infinity gets code 0 and an infinite error.
-quant::CodeScale CodeOf(std::span<const float> vector, std::span<int8_t> code);
-
 // Writes and syncs the file; its name is durable only after the folder is synced. Sources are
 // checked before they are copied, so that damage never gets a new checksum: kCorruption then. After
 // any failure the file may be there in part.
@@ -61,5 +57,9 @@ base::Result<format::SegmentEntry> WriteSegment(os::FileSystem& files, const std
                                                 const SegmentPlan& plan);
 // The same bytes into memory.
 base::Result<format::SegmentEntry> WriteSegmentImage(const SegmentPlan& plan, base::Bytes& image);
+
+// Copies a segment's bytes into the file `path`, synced, its name not yet; compares every checksum
+// before.
+base::Status CopySegment(os::FileSystem& files, const Segment& segment, const std::string& path);
 
 }  // namespace intact::store

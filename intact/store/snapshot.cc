@@ -17,6 +17,9 @@ constexpr size_t kWindowSize = size_t{1} << 20;
 // more than another request.
 constexpr uint64_t kPrefetchGapSize = uint64_t{16} << 10;
 
+// Codes of at most this many components are put together on the stack.
+constexpr size_t kStackCodeSize = 4096;
+
 // A number of a mapped file, read once: it must not be another one after its bounds were checked.
 template <typename T>
 T ReadOnce(const T& mapped) {
@@ -75,12 +78,15 @@ Segment::Segment(std::shared_ptr<os::Mapping> mapping, uint64_t offset, std::str
       path_(std::move(path)),
       store_(store),
       header_(std::move(header)),
-      code_stride_(format::CodeStride(header_.dimensions)),
       tables_(header_.dimensions),
       keys_(Column<base::Digest>(format::kSectionKeys)),
       order_(Column<uint32_t>(format::kSectionKeyOrder)),
-      codes_(Column<int8_t>(format::kSectionCodes)),
-      scales_(Column<quant::CodeScale>(format::kSectionCodeScales)),
+      codes_{.stride = format::CodeStride(header_.dimensions),
+             .high = Column<uint8_t>(format::kSectionHighCodes),
+             .low = Column<uint8_t>(format::kSectionLowCodes),
+             .bounds = Column<quant::CodeBound>(format::kSectionCodeBounds),
+             .codes = Column<int8_t>(format::kSectionCodes),
+             .scales = Column<quant::CodeScale>(format::kSectionCodeScales)},
       row_table_(Column<format::RowEntry>(format::kSectionRowTable)),
       deleted_keys_(Column<base::Digest>(format::kSectionDeletedKeys)),
       rest_(Raw(format::kSectionRest)),
@@ -125,27 +131,33 @@ Status Segment::Check(uint32_t kind, PageUse use) const {
   return base::Ok();
 }
 
+Status Segment::CheckAll(PageUse use) const {
+  for (const format::SectionEntry& section : header_.sections) {
+    INTACT_RETURN_IF_ERROR(Check(section.kind, use));
+  }
+  return base::Ok();
+}
+
 Status Segment::Compare(const format::SectionEntry& section, PageUse use) const {
-  const format::SectionEntry* entry = &section;
   const uint32_t kind = section.kind;
   const base::ByteSpan bytes = Raw(kind);
   uint32_t crc = format::SectionCrcSeed(store_, header_.id, kind);
-  Advise(entry->offset, std::min<uint64_t>(bytes.size(), kWindowSize), os::Access::kSoon);
+  Advise(section.offset, std::min<uint64_t>(bytes.size(), kWindowSize), os::Access::kSoon);
   for (size_t begin = 0; begin < bytes.size(); begin += kWindowSize) {
     const base::ByteSpan part = bytes.subspan(begin, std::min(kWindowSize, bytes.size() - begin));
     const size_t next = begin + part.size();
     if (next < bytes.size()) {
-      Advise(entry->offset + next, std::min(kWindowSize, bytes.size() - next), os::Access::kSoon);
+      Advise(section.offset + next, std::min(kWindowSize, bytes.size() - next), os::Access::kSoon);
     }
     crc = base::Crc32c(part, crc);
     if (use == PageUse::kRelease) ReleasePages();
   }
-  if (crc != entry->crc) {
+  if (crc != section.crc) {
     INTACT_RETURN_IF_ERROR(CheckUnchanged());  // What happened to the file says more.
-    return base::Corruption(PlaceOf(entry->offset) + ": checksum of " +
+    return base::Corruption(PlaceOf(section.offset) + ": checksum of " +
                             std::string(format::SectionKindName(kind)) + " (kind " +
-                            std::to_string(kind) + ", " + std::to_string(entry->size) +
-                            " bytes) differs: " + format::ExpectedFound(entry->crc, crc));
+                            std::to_string(kind) + ", " + std::to_string(section.size) +
+                            " bytes) differs: " + format::ExpectedFound(section.crc, crc));
   }
   return base::Ok();
 }
@@ -203,12 +215,24 @@ Status Segment::CheckKeys() const {
   return Check(format::kSectionKeyOrder);
 }
 
+std::span<const uint32_t> Segment::CodeKinds() const {
+  if (codes_.is_whole()) return format::kWholeCodeKinds;
+  return format::kCodeHalfKinds;
+}
+
+uint64_t Segment::CodeOffset(uint32_t index) const {
+  const format::SectionEntry& entry = *header_.Find(CodeKinds()[0]);
+  return entry.offset + index * (entry.size / row_count());
+}
+
 Status Segment::CheckCodes() const {
-  INTACT_RETURN_IF_ERROR(Check(format::kSectionCodes));
-  INTACT_RETURN_IF_ERROR(Check(format::kSectionCodeScales));
-  // Small codes are not worth a map of their own: a process may have 65,530.
-  if (!is_scanned_.exchange(true, std::memory_order_relaxed) && codes_.size() >= kWindowSize) {
-    Advise(header_.Find(format::kSectionCodes)->offset, codes_.size(), os::Access::kNormal);
+  for (const uint32_t kind : CodeKinds()) INTACT_RETURN_IF_ERROR(Check(kind));
+  if (is_scanned_.exchange(true, std::memory_order_relaxed)) return base::Ok();
+  for (const uint32_t kind : {format::kSectionCodes, format::kSectionHighCodes}) {
+    const format::SectionEntry* entry = header_.Find(kind);
+    // Small codes are not worth a map of their own: a process may have 65,530.
+    if (entry == nullptr || entry->size < kWindowSize) continue;
+    Advise(entry->offset, entry->size, os::Access::kNormal);
   }
   return base::Ok();
 }
@@ -242,6 +266,19 @@ Result<base::ByteSpan> Segment::EncodedVector(uint32_t index) const {
   return rest_.subspan(begin, end - begin);
 }
 
+Status Segment::Decode(base::ByteSpan encoded, uint32_t code_row, std::span<float> target) const {
+  // A stack holds any code but the longest, which take their time anyway.
+  std::array<int8_t, kStackCodeSize> on_stack;
+  std::vector<int8_t> on_heap;
+  std::span<int8_t> scratch;
+  if (!codes_.is_whole()) {
+    if (codes_.stride > on_stack.size()) on_heap.resize(codes_.stride);
+    scratch = on_heap.empty() ? std::span(on_stack).first(codes_.stride) : std::span(on_heap);
+  }
+  const std::span<const int8_t> code = codes_.Read(code_row, scratch).first(header_.dimensions);
+  return codec::DecodeCompletion(tables_, encoded, code, codes_.scale(code_row), target);
+}
+
 Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
   if (target.size() != header_.dimensions) {
     return base::InvalidArgument("a vector of " + std::to_string(header_.dimensions) +
@@ -255,10 +292,7 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
     source = index - *back;
     INTACT_ASSIGN_OR_RETURN(encoded, EncodedVector(source));
   }
-  const std::span<const int8_t> code = codes_.subspan(source * code_stride_, header_.dimensions);
-  if (Status decoded =
-          codec::DecodeCompletion(tables_, encoded, code, scales_[source].scale, target);
-      !decoded.ok()) {
+  if (Status decoded = Decode(encoded, source, target); !decoded.ok()) {
     INTACT_RETURN_IF_ERROR(CheckUnchanged());  // What happened to the file says more.
     return decoded.Annotate(path_ + ": row " + std::to_string(row));
   }
@@ -281,7 +315,9 @@ void Segment::Prefetch(std::span<const uint32_t> rows) const {
     Advise(static_cast<uint64_t>(begin - bytes_.data()), static_cast<uint64_t>(end - begin),
            os::Access::kSoon);
   };
-  const uint64_t row_size = std::max<uint64_t>(code_stride_, rest_.size() / row_count());
+  const size_t half_size = codes_.stride / 2;
+  const uint64_t row_size =
+      std::max<uint64_t>(codes_.is_whole() ? codes_.stride : half_size, rest_.size() / row_count());
   const uint64_t gap = 1 + kPrefetchGapSize / row_size;
   for (size_t i = 0; i < rows.size();) {
     const uint32_t first = rows[i];
@@ -293,8 +329,11 @@ void Segment::Prefetch(std::span<const uint32_t> rows) const {
     if (!encoded_first.ok() || !encoded_last.ok()) continue;  // Who reads them is told.
     const std::byte* const end = encoded_last->data() + encoded_last->size();
     if (encoded_first->data() < end) advise(encoded_first->data(), end);
-    const auto* const codes = reinterpret_cast<const std::byte*>(codes_.data());
-    advise(codes + first * code_stride_, codes + (size_t{last} + 1) * code_stride_);
+    for (const uint32_t kind : CodeKinds()) {
+      const base::ByteSpan column = Raw(kind);
+      const size_t size = column.size() / row_count();
+      advise(column.data() + first * size, column.data() + (size_t{last} + 1) * size);
+    }
   }
 }
 
@@ -349,14 +388,6 @@ Status Snapshot::ReadVector(RowId row, std::span<float> target) const {
   return segment->ReadVector(static_cast<uint32_t>(row - segment->first_row()), target);
 }
 
-RowCode Snapshot::code(RowId row) const {
-  const Segment* segment = SegmentOf(row);
-  INTACT_CHECK(segment != nullptr);
-  const size_t index = row - segment->first_row();
-  return {segment->codes().subspan(index * segment->code_stride(), segment->code_stride()),
-          segment->code_scales()[index]};
-}
-
 StoredBytes Snapshot::stored_bytes() const {
   StoredBytes bytes;
   bytes.raw = row_count_ * manifest_.spec.dimensions * sizeof(float);
@@ -376,6 +407,9 @@ StoredBytes Snapshot::stored_bytes() const {
           break;
         case format::kSectionCodes:
         case format::kSectionCodeScales:
+        case format::kSectionHighCodes:
+        case format::kSectionLowCodes:
+        case format::kSectionCodeBounds:
           bytes.codes += entry.size;
           break;
         case format::kSectionRowTable:

@@ -27,6 +27,7 @@
 #include "intact/format/segment.h"
 #include "intact/os/file.h"
 #include "intact/quant/quant.h"
+#include "intact/store/code_columns.h"
 #include "intact/store/key_index.h"
 #include "intact/store/row_fetch.h"
 
@@ -82,15 +83,18 @@ class Segment {
   std::span<const uint32_t> key_order() const {
     return order_;
   }  // [n] local rows by (key, row); unchecked
-  std::span<const int8_t> codes() const { return codes_; }  // [n, code_stride] row-major
-  size_t code_stride() const { return code_stride_; }       // Dimensions rounded up to 64.
-  std::span<const quant::CodeScale> code_scales() const { return scales_; }  // [n]
+  const CodeColumns& codes() const { return codes_; }
 
-  // Compare the checksums of keys and key order, or of codes and scales, on the first call; a flag
-  // test after that. Codes are read ahead from the disk from then on, as a scan wants it; all other
-  // bytes of a segment, and the codes until then, are read page by page.
+  // Compare the checksums of keys and key order, or of codes and their bounds, on the first call; a
+  // flag test after that. What a scan reads, high codes and bounds or codes and scales, is read
+  // ahead from the disk from then on; all other bytes of a segment, and these until then, are read
+  // page by page.
   base::Status CheckKeys() const;
   base::Status CheckCodes() const;
+  // The sections that the codes lie in, and where in the segment the first of them has that of
+  // local row `index`.
+  std::span<const uint32_t> CodeKinds() const;
+  uint64_t CodeOffset(uint32_t index) const;
   // The same for any one section; ok when there is none of that kind.
   base::Status Check(uint32_t kind, PageUse use = PageUse::kKeep) const;
 
@@ -127,6 +131,9 @@ class Segment {
   std::string PlaceOf(uint64_t offset) const;
   // os::Mapping::Advise, by offset in the segment. A hint.
   void Advise(uint64_t offset, uint64_t size, os::Access access) const;
+  // Compares the checksums of all sections.
+  base::Status CheckAll(PageUse use) const;
+
   // A section's bytes, unchecked; empty when there is none.
   base::ByteSpan Raw(uint32_t kind) const;
   // Any bytes within file_size(), unchecked.
@@ -148,6 +155,8 @@ class Segment {
   std::span<const T> Column(uint32_t kind) const;
   // ok() when the section's bytes have the checksum that the header seals.
   base::Status Compare(const format::SectionEntry& entry, PageUse use) const;
+  // Decodes the encoded bytes of a row that has the code of local row `code_row`.
+  base::Status Decode(base::ByteSpan encoded, uint32_t code_row, std::span<float> target) const;
   // Compares what was compared before again, unless that was done at this mark once it was settled.
   base::Status CompareAgain(const os::ChangeMark& mark) const;
 
@@ -158,12 +167,10 @@ class Segment {
   std::string path_;
   format::Uuid store_;
   format::SegmentHeader header_;
-  size_t code_stride_ = 0;
   codec::VectorTables tables_;  // For the rows that do not complete their code.
   std::span<const base::Digest> keys_;
   std::span<const uint32_t> order_;
-  std::span<const int8_t> codes_;
-  std::span<const quant::CodeScale> scales_;
+  CodeColumns codes_;
   std::span<const format::RowEntry> row_table_;
   std::span<const base::Digest> deleted_keys_;
   base::ByteSpan rest_;
@@ -183,18 +190,11 @@ class Segment {
 base::Result<std::optional<RowId>> FindNewest(
     std::span<const std::shared_ptr<const Segment>> segments, const base::Digest& key);
 
-// A row's code as search reads it.
-struct RowCode {
-  std::span<const int8_t> code;  // [code_stride]; zeros beyond the dimensions.
-  quant::CodeScale
-      scale;  // error is infinite for a vector with a NaN or an infinity: never prune it.
-};
-
 // Bytes of the version's files, for status.
 struct StoredBytes {
   uint64_t raw = 0;  // rows * dimensions * 4: what the vectors were given as.
   uint64_t rest = 0;
-  uint64_t codes = 0;  // Codes and scales.
+  uint64_t codes = 0;  // Codes, and what bounds them.
   uint64_t keys = 0;   // Keys, and all that finds them or says that they are deleted.
   uint64_t row_table = 0;
   uint64_t engine_sections = 0;
@@ -241,8 +241,6 @@ class Snapshot {
   // Decodes a row into `target` [d], bit for bit what was committed, and compares the stored
   // checksum. kNotFound for a row that is not there; `target` is undefined after a failure.
   base::Status ReadVector(RowId row, std::span<float> target) const;
-  // The row must be there. Call CheckCodes on its segment once before.
-  RowCode code(RowId row) const;
 
   // Segment::CheckUnchanged for all.
   base::Status CheckUnchanged() const { return Segment::CheckUnchanged(segments_); }

@@ -140,7 +140,7 @@ struct Store::State {
         folder(std::move(path)),
         segment_size_max(std::min(options.segment_size_max, format::kSegmentSizeMax)),
         clock(time),
-        committer(files, folder, options.journal_size_max) {}
+        committer(files, folder, options.journal_size_max, options.first_journal_version) {}
 
   std::shared_ptr<const Snapshot> CurrentSnapshot() INTACT_EXCLUDES(snapshot_mutex) {
     base::MutexLock hold(snapshot_mutex);
@@ -207,7 +207,7 @@ Result<std::unique_ptr<Store>> Store::OpenWriter(os::FileSystem& files, const st
   const os::Clock& clock = options.clock != nullptr ? *options.clock : os::RealClock();
   auto state = std::make_unique<State>(files, WithoutEndSlashes(path), options, clock);
   INTACT_ASSIGN_OR_RETURN(state->lock, LockAndCreate(files, state->folder, options, clock));
-  Result<LoadedVersion> loaded = LoadVersion(files, state->folder);
+  Result<LoadedVersion> loaded = LoadVersion(files, state->folder, JournalHalves::kBoth);
   if (!loaded.ok()) return loaded.status();
   INTACT_RETURN_IF_ERROR(
       format::CheckWritable(loaded->super.active.flags, SuperPath(state->folder)));

@@ -47,9 +47,10 @@ struct OpenOptions {
   int64_t lock_wait_ms = 0;  // How long to wait for another writer.
   // Rows that could need more than this are split over several segments. At most 1 GiB.
   uint64_t segment_size_max = format::kSegmentSizeMax;
-  // The largest half of a journal, in bytes; 0 for no journal. Journals begin smaller than that,
-  // and with the second small commit of a Store.
+  // The largest half of a journal, in bytes; 0 for no journal. Journals begin smaller than that.
   uint64_t journal_size_max = uint64_t{8} << 20;
+  // A journal is made with the second small commit of a Store, but not before this version.
+  uint64_t first_journal_version = 0;
   const os::Clock* clock = nullptr;  // The real one when null; must outlive the store.
 };
 

@@ -119,22 +119,31 @@ TEST_F(StoreTest, BoundsEveryVectorByItsCode) {
   CommitRequest request;
   request.rows = {keys, vectors};
   ASSERT_TRUE(store->Commit(request).ok());
-  const auto snapshot = store->snapshot();
+  const auto segment = store->snapshot()->segments()[0];
+  ASSERT_TRUE(segment->CheckCodes().ok());
+  const CodeColumns& codes = segment->codes();
+  ASSERT_FALSE(codes.is_whole());
+  ASSERT_EQ(codes.stride, 64u);
+  std::vector<int8_t> scratch(codes.stride);
   for (RowId row = 0; row < 4; ++row) {
-    const RowCode code = snapshot->code(row);
-    ASSERT_EQ(code.code.size(), 64u);
-    for (size_t i = kScriptDimensions; i < 64; ++i) EXPECT_EQ(code.code[i], 0);
+    const std::span<const int8_t> code = codes.Read(row, scratch);
+    const quant::CodeScale scale = codes.ScaleOf(row);
+    for (size_t i = kScriptDimensions; i < 64; ++i) EXPECT_EQ(code[i], 0);
     if (row == 1 || row == 2) {
-      EXPECT_EQ(code.scale.error, std::numeric_limits<float>::infinity());
+      EXPECT_EQ(scale.error, std::numeric_limits<float>::infinity());
+      EXPECT_EQ(codes.bounds[row].high_error, std::numeric_limits<float>::infinity());
       continue;
     }
     double square_sum = 0;
+    double high_square_sum = 0;
     for (size_t i = 0; i < kScriptDimensions; ++i) {
-      const double difference = static_cast<double>(vectors[row * kScriptDimensions + i]) -
-                                static_cast<double>(code.scale.scale) * code.code[i];
-      square_sum += difference * difference;
+      const auto x = static_cast<double>(vectors[row * kScriptDimensions + i]);
+      const auto s = static_cast<double>(scale.scale);
+      square_sum += std::pow(x - s * code[i], 2);
+      high_square_sum += std::pow(x - s * static_cast<double>(quant::HighCentre(code[i])), 2);
     }
-    EXPECT_LE(std::sqrt(square_sum), code.scale.error);
+    EXPECT_LE(std::sqrt(square_sum), scale.error);
+    EXPECT_LE(std::sqrt(high_square_sum), codes.bounds[row].high_error);
   }
 }
 

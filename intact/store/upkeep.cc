@@ -16,9 +16,9 @@ constexpr uint64_t kSteps[] = {16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 
 
 // Which rows are still found once the changes are in. Newest first: a key hides all rows of it that
 // came before.
-class LiveRows {
+class TailRows {
  public:
-  explicit LiveRows(const KeyedChanges& changes) {
+  explicit TailRows(const KeyedChanges& changes) {
     hidden_.insert(changes.keys.begin(), changes.keys.end());
     hidden_.insert(changes.deletes.begin(), changes.deletes.end());
   }
@@ -59,7 +59,7 @@ Status MergeTail(CommitPlan& plan, const KeyedChanges& changes, const Snapshot& 
   replacement.count = count;
   replacement.begin = plan.segments.size() - count;
   std::vector<base::Digest> deletes = changes.deletes;
-  LiveRows live(changes);
+  TailRows live(changes);
   bool keeps_ids = true;
   RowId expected = current.next_row();
   std::vector<std::vector<RowId>> rows(count);
@@ -99,14 +99,15 @@ struct Upkeep {
   KeySet changed;  // Keys that are put or deleted.
 };
 
-// Rows of `segment` that are still found once the changes are in.
+// Rows of `segment` that are still found once the changes are in; not vouched for.
 Result<std::vector<RowId>> FoundRows(const Upkeep& upkeep, const Segment& segment) {
   INTACT_RETURN_IF_ERROR(segment.CheckKeys());
   std::vector<RowId> rows;
   for (uint32_t i = 0; i < segment.row_count(); ++i) {
     const base::Digest& key = segment.keys()[i];
     if (upkeep.changed.contains(key)) continue;
-    INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> found, upkeep.current.Find(key));
+    INTACT_ASSIGN_OR_RETURN(const std::optional<RowId> found,
+                            FindNewest(upkeep.current.segments(), key));
     if (found == segment.first_row() + i) rows.push_back(*found);
   }
   segment.ReleasePages();

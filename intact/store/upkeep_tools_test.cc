@@ -192,10 +192,17 @@ TEST_F(UpkeepTools, WhatFindsKeysAndCodesIsMadeAgain) {
     FlipSection(kind, 20);
     ExpectRepairable();
   }
-  FlipSection(format::kSectionCodes, kDimensions + 3);  // Padding of a code.
+  // Padding of a code, and bounds: what no vector needs.
+  static_assert(kDimensions < 16);
+  FlipSection(format::kSectionHighCodes, 20);
   ExpectRepairable();
-  FlipSection(format::kSectionCodeScales, 2 * sizeof(float) + 1);  // A norm.
+  FlipSection(format::kSectionLowCodes, 20);
   ExpectRepairable();
+  for (const size_t field : {offsetof(quant::CodeBound, high_error),
+                             offsetof(quant::CodeBound, error), offsetof(quant::CodeBound, norm)}) {
+    FlipSection(format::kSectionCodeBounds, field + 1);
+    ExpectRepairable();
+  }
 }
 
 TEST_F(UpkeepTools, ARepairKeepsOlderVersions) {
@@ -392,6 +399,34 @@ TEST_F(UpkeepTools, AcknowledgedVersionsAreDroppedOnlyWithLossAccepted) {
     if (!after.ok()) continue;  // Salvage helps.
     EXPECT_TRUE(report->IsSound());
     EXPECT_GT((*after)->version(), version) << "a number was given out again";
+  }
+}
+
+TEST_F(UpkeepTools, JournalsUnderEachOthersNamesGetTheirNamesBack) {
+  const uint64_t journal = CurrentJournal();
+  const uint64_t other = journal + 40;
+  const uint64_t version = Current()->version();
+  for (const bool is_there : {true, false}) {
+    SCOPED_TRACE(is_there);
+    const auto disk = disk_.AfterKill();
+    base::Bytes& content = disk->MutableContent(JournalPath(kFolder, journal));
+    if (is_there) {
+      // One that a commit which did not happen had made.
+      const base::Bytes unused(content.size());
+      ASSERT_TRUE(WriteNewFile(*disk, JournalPath(kFolder, other), unused).ok());
+      std::swap(content, disk->MutableContent(JournalPath(kFolder, other)));
+    } else {
+      ASSERT_TRUE(disk->Rename(JournalPath(kFolder, journal), JournalPath(kFolder, other)).ok());
+    }
+    auto report = Examine(*disk, kFolder, {});
+    ASSERT_TRUE(report.ok()) << report.status().ToString();
+    EXPECT_FALSE(report->IsSound());
+    report = Examine(*disk, kFolder, {.repairs = true});
+    ASSERT_TRUE(report.ok()) << report.status().ToString();
+    EXPECT_TRUE(report->IsSound());
+    const auto after = Store::OpenReadOnly(*disk, kFolder);
+    ASSERT_TRUE(after.ok()) << after.status().ToString();
+    EXPECT_EQ((*after)->version(), version);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "intact/store/verify.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <set>
 
@@ -19,6 +18,13 @@ using base::Result;
 using base::Status;
 
 constexpr uint64_t kStepSize = uint64_t{1} << 20;
+
+// The rest and the codes are read twice by a deep look: for their checksums and row by row.
+uint64_t RowwiseSize(const Segment& segment) {
+  uint64_t size = segment.Raw(format::kSectionRest).size();
+  for (const uint32_t kind : segment.CodeKinds()) size += segment.Raw(kind).size();
+  return size;
+}
 
 class Verifier {
  public:
@@ -146,10 +152,7 @@ class Verifier {
                                                 const format::VersionEntry& entry) {
     Result<format::Manifest> manifest = ReadManifest(files_, folder_, super.store, entry);
     if (!manifest.ok()) {
-      const bool is_file = entry.location.journal == 0;
-      AddStatus(is_file ? ManifestPath(folder_, entry.version)
-                        : JournalPath(folder_, entry.location.journal),
-                entry.location.offset, manifest.status());
+      AddStatus(PathOf(folder_, entry), entry.location.offset, manifest.status());
       return std::nullopt;
     }
     if (entry.location.journal == 0) {
@@ -197,8 +200,7 @@ class Verifier {
     for (const format::SegmentEntry& entry : manifest.segments) {
       if (!seen_segments_.insert({entry.id, entry.location.journal}).second) continue;
       const bool is_file = entry.location.journal == 0;
-      const std::string path =
-          is_file ? SegmentPath(folder_, entry.id) : JournalPath(folder_, entry.location.journal);
+      const std::string path = PathOf(folder_, entry);
       if (!is_file) journals_.insert(entry.location.journal);
       Result<std::shared_ptr<const Segment>> segment =
           OpenSegment(files_, folder_, manifest.store, entry, manifest.spec.dimensions, maps_);
@@ -208,11 +210,7 @@ class Verifier {
       }
       if (is_file) CountFile(entry.file_size);
       total_ += entry.file_size;
-      // The rest and the codes are read twice then: for their checksums and row by row.
-      if (depth_ == VerifyDepth::kDeep) {
-        total_ += (*segment)->Raw(format::kSectionRest).size() +
-                  (*segment)->Raw(format::kSectionCodes).size();
-      }
+      if (depth_ == VerifyDepth::kDeep) total_ += RowwiseSize(**segment);
       segments_.push_back(*std::move(segment));
     }
   }
@@ -290,13 +288,9 @@ class Verifier {
 
   Status CheckRows(const Segment& segment) {
     std::vector<float> vector(segment.dimensions());
-    std::vector<int8_t> code(segment.code_stride());
-    const auto codes = segment.codes();
-    const auto scales = segment.code_scales();
+    RowCoder coder(segment.dimensions());
     const uint64_t row_bytes =
-        segment.row_count() == 0
-            ? 0
-            : (segment.Raw(format::kSectionRest).size() + codes.size()) / segment.row_count();
+        segment.row_count() == 0 ? 0 : RowwiseSize(segment) / segment.row_count();
     uint64_t pending = 0;
     for (uint32_t i = 0; i < segment.row_count(); ++i) {
       ++report_.rows;
@@ -304,12 +298,9 @@ class Verifier {
         const format::SectionEntry* rest = segment.header().Find(format::kSectionRest);
         AddStatus(segment.path(), segment.file_offset() + rest->offset, read);
       } else {
-        const quant::CodeScale scale = CodeOf(vector, code);
-        const auto stored = codes.subspan(i * code.size(), code.size());
-        if (std::memcmp(stored.data(), code.data(), code.size()) != 0 || scale != scales[i]) {
-          Add(segment.path(),
-              segment.file_offset() + segment.header().Find(format::kSectionCodes)->offset +
-                  i * code.size(),
+        coder.Encode(vector);
+        if (!coder.IsIn(segment.codes(), i)) {
+          Add(segment.path(), segment.file_offset() + segment.CodeOffset(i),
               segment.path() + ": the code of row " + std::to_string(segment.first_row() + i) +
                   " is not that of its vector");
         }

@@ -491,15 +491,15 @@ class Migrate(Upkeep):
         entries = self.run_json("dump", "--records", "100", "--store", self.store)["records"]["entries"]
         return [(entry["row"], entry["key"], entry["crc"]) for entry in entries]
 
-    def test_a_store_of_format_1_0_becomes_1_1(self):
+    def test_a_store_of_format_1_0_becomes_current(self):
         report = self.run_json("migrate", "--store", self.store)
-        self.assertEqual((report["found_format"], report["format"], report["rows"]), ("1.0", "1.1", 9))
+        self.assertEqual((report["found_format"], report["format"], report["rows"]), ("1.0", "1.2", 9))
         self.assertEqual(self.dump_rows(), self.rows)
         self.run_intact("verify", "--fast", "--store", self.store)
         self.assertEqual(self.run_json("dump", "--manifest", "--store", self.store)["history"]["count"], 0)
         before = self.bytes_of(self.store)
         again = self.run_intact("migrate", "--store", self.store)
-        self.assertIn("already at format 1.1", again.stdout)
+        self.assertIn("already at format 1.2", again.stdout)
         self.assertEqual(self.bytes_of(self.store), before)
 
     def test_the_old_version_can_be_kept(self):

@@ -1,5 +1,5 @@
 // Strict JSON (RFC 8259) that keeps exact texts: a scanner that says where a value's text begins
-// and ends, and the few conversions that files of vectors need. No tree, no recursion, no copies.
+// and ends, and the few conversions that readers of files need. No tree, no recursion, no copies.
 // Texts borrow from what was given. Thread-compatible values.
 #pragma once
 
@@ -8,9 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "intact/base/base.h"
-
-namespace intact::format {
+namespace intact::base {
 
 // Arrays and objects within each other in one value.
 inline constexpr size_t kJsonDepthMax = 64;
@@ -69,8 +67,4 @@ std::optional<std::string> DecodeJsonString(std::string_view quoted);
 // `text`, which is UTF-8, as a string with quotes.
 void AppendJsonString(std::string_view text, std::string& out);
 
-// RFC 4648 with padding; decoding takes nothing else and is nullopt then.
-std::optional<base::Bytes> DecodeBase64(std::string_view text);
-void AppendBase64(base::ByteSpan bytes, std::string& out);
-
-}  // namespace intact::format
+}  // namespace intact::base
