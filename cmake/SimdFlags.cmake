@@ -7,8 +7,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     list(APPEND avx512 -Wno-uninitialized)  # g++ 12 warns of its own intrinsics (GCC bug 105593).
   endif()
-  set_source_files_properties(${folder}/kernels_avx2.cc ${folder}/code_halves_avx2.cc PROPERTIES COMPILE_OPTIONS "${avx2}")
-  set_source_files_properties(${folder}/kernels_avx512.cc ${folder}/code_halves_avx512.cc PROPERTIES COMPILE_OPTIONS "${avx512}")
+  set_source_files_properties(${folder}/kernels_avx2.cc ${folder}/code_halves_avx2.cc PROPERTIES
+    COMPILE_OPTIONS "${avx2}")
+  set_source_files_properties(${folder}/kernels_avx512.cc ${folder}/code_halves_avx512.cc PROPERTIES
+    COMPILE_OPTIONS "${avx512}")
   set_source_files_properties(${folder}/kernels_avx512vbmi.cc PROPERTIES
     COMPILE_OPTIONS "${avx512};-mavx512vbmi")
 endif()

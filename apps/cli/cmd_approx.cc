@@ -69,10 +69,8 @@ int RunApprox(Context& context, const Arguments& arguments) {
   options.thread_count = static_cast<unsigned>(arguments.NumberOr("threads", 0));
   options.stop = &os::InstallInterruptFlag();
   options.progress = [&](const engine::ApproxProgress& now) {
-    progress.Update({.verb = now.verb,
-                     .noun = "row",
-                     .items_done = now.done,
-                     .items_total = now.total});
+    progress.Update(
+        {.verb = now.verb, .noun = "row", .items_done = now.done, .items_total = now.total});
   };
   const auto report = engine::BuildApprox(*place, options);
   progress.Clear();

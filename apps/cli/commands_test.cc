@@ -131,7 +131,7 @@ TEST(Completions, CompleteInBash) {
   std::ofstream(folder / "script") << BashCompletion() << R"(
 ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _intact; echo "${COMPREPLY[*]}"; }
 [[ $(ask intact se) == search ]] || exit 1
-[[ $(ask intact search x --mo) == --mode ]] || exit 2
+[[ $(ask intact search x --line) == --lines ]] || exit 2
 [[ $(ask intact search --mode v) == vector ]] || exit 3
 [[ $(ask intact completion f) == fish ]] || exit 4
 [[ $(ask intact help exit) == exit-codes ]] || exit 5

@@ -163,7 +163,7 @@ inline constexpr Flag kApproxFlags[] = {
     kHelp};
 inline constexpr Command kApproxCommand{
     .name = "approx",
-    .summary = "make inverted lists, for approximate search of millions of vectors",
+    .summary = "make lists for approximate search of millions of vectors",
     .description =
         "Puts the rows of large segments of DIR's index (the current folder by default), or of the "
         "index or collection at --store, into lists of rows that are near each other, so that "

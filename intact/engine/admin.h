@@ -39,7 +39,7 @@ struct StatusReport {
   uint64_t raw_bytes = 0;     // The vectors as float32.
   uint64_t stored_bytes = 0;  // The store's files, all of them.
   std::vector<std::pair<std::string, uint64_t>>
-      stored_by_part;  // "exact vectors", "codes", "postings", ...
+      stored_by_part;   // "exact vectors", "codes", "postings", ...
   ApproxStatus approx;  // Its lists are among the store's files.
 };
 // Of place.version, else the newest. kNotFound when the place has no store or no such version.

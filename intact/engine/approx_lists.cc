@@ -4,15 +4,14 @@
 
 #include "intact/engine/row_source.h"
 #include "intact/os/directory.h"
+#include "intact/os/process.h"
 
 namespace intact::engine {
 namespace {
 
 constexpr size_t kProbesDefault = 32;  // Of a summary that says nothing.
-// Pages of lists and segments that stay resident, about. A row that is looked at more closely takes
-// the pages around it along, which the kernel maps 16 at a time.
-constexpr uint64_t kResidentMax = uint64_t{192} << 20;
-constexpr uint64_t kPagesOfRow = uint64_t{64} << 10;
+// Bytes of files that may stay resident in this process when lists and segments are larger.
+constexpr uint64_t kResidentMax = uint64_t{64} << 20;
 
 }  // namespace
 
@@ -202,15 +201,15 @@ base::Result<search::ApproximateResult> ApproxLists::SearchLists(
     if (file.mapping == nullptr) continue;
     INTACT_RETURN_IF_ERROR(file.mapping->Check(os::MappingCheck::kContent));
   }
-  CountPages(result);
+  ReleasePages();
   return result;
 }
 
-void ApproxLists::CountPages(const search::ApproximateResult& result) const {
-  const uint64_t bytes =
-      result.bytes_read + (result.top.rows_refined + result.top.rows_scored) * kPagesOfRow;
-  if (std::min(mapped_, looked_at_.fetch_add(bytes) + bytes) < kResidentMax) return;
-  looked_at_ = 0;
+void ApproxLists::ReleasePages() const {
+  if (mapped_ <= kResidentMax) return;
+  // The kernel maps what lies around a page that is touched, up to 2 MiB of it: only it can tell.
+  const os::MemoryUse use = os::CurrentMemoryUse();
+  if (use.resident - std::min(use.resident, use.anonymous) <= kResidentMax) return;
   for (const ApproxFile& file : files_) {
     if (file.mapping != nullptr) file.mapping->Release(0, file.mapping->bytes().size());
   }

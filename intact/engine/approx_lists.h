@@ -2,7 +2,6 @@
 // makes them. Thread-safe.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -78,8 +77,8 @@ class ApproxLists {
       const std::shared_ptr<const std::vector<search::Bitmap>>& allowed,
       std::span<const float> query, const search::TopKOptions& options,
       const search::ApproximateOptions& approximate) const;
-  // Counts pages looked at, and gives them back to the kernel when they are many.
-  void CountPages(const search::ApproximateResult& result) const;
+  // Gives pages back to the kernel when many of files are resident.
+  void ReleasePages() const;
 
   std::shared_ptr<const store::Snapshot> snapshot_;
   std::optional<format::IvfSummary> summary_;
@@ -87,8 +86,7 @@ class ApproxLists {
   std::vector<std::string> problems_;
   uint64_t segments_covered_ = 0;
   uint64_t bytes_ = 0;
-  uint64_t mapped_ = 0;                          // Bytes of the lists and of their segments.
-  mutable std::atomic<uint64_t> looked_at_ = 0;  // Bytes, since pages were last given back.
+  uint64_t mapped_ = 0;  // Bytes of the lists and of their segments.
 };
 
 // The lists of a version, opened when they are first asked for, and again when somebody made or

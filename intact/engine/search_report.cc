@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstring>
+#include <bit>
 #include <ctime>
 #include <memory>
 #include <span>
@@ -325,12 +325,12 @@ class SearchBench {
     runner.wanted += static_cast<double>(truth.size());
     if (!runner.is_exact) return;
     // Those that tie with the last come too.
-    const bool is_same =
-        result.hits.size() >= truth.size() &&
-        std::equal(truth.begin(), truth.end(), result.hits.begin(),
-                   [](const VectorHit& a, const VectorHit& b) {
-                     return a.id == b.id && std::memcmp(&a.score, &b.score, sizeof(float)) == 0;
-                   });
+    const bool is_same = result.hits.size() >= truth.size() &&
+                         std::equal(truth.begin(), truth.end(), result.hits.begin(),
+                                    [](const VectorHit& a, const VectorHit& b) {
+                                      return a.id == b.id && std::bit_cast<uint32_t>(a.score) ==
+                                                                 std::bit_cast<uint32_t>(b.score);
+                                    });
     way.differing = way.differing.value_or(0) + (is_same ? 0 : 1);
   }
 

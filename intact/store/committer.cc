@@ -92,13 +92,17 @@ Committer::NextSnapshot Committer::CommitSomehow(CommitPlan& plan, const Snapsho
   if (journal_ != nullptr) {
     NextSnapshot next = CommitByFrame(plan, current);
     if (!next.ok() || *next != nullptr) return next;
-  } else if (small_commit_count_ < 2 || plan.manifest.version < first_journal_version_) {
+  } else if (!BeginsJournal(plan.manifest.version)) {
     return CommitByFiles(plan, 0);
   }
   uint64_t size = journal_ != nullptr ? 2 * journal_->half_size()
                                       : std::max(kFirstJournalSize, kFirstJournalFrames * bound);
   size = std::clamp(size, bound, journal_size_max_);
   return CommitByFiles(plan, base::AlignUp(size, format::kPageSize));
+}
+
+bool Committer::BeginsJournal(uint64_t version) const {
+  return first_journal_version_ == 0 ? small_commit_count_ >= 2 : version >= first_journal_version_;
 }
 
 Committer::NextSnapshot Committer::CommitByFrame(CommitPlan& plan, const Snapshot& current) {

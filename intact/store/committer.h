@@ -42,6 +42,8 @@ class Committer {
 
  private:
   NextSnapshot CommitSomehow(CommitPlan& plan, const Snapshot& current);
+  // Whether the small commit of `version` makes the first journal.
+  bool BeginsJournal(uint64_t version) const;
   // By a frame of the journal. Null when it does not fit.
   NextSnapshot CommitByFrame(CommitPlan& plan, const Snapshot& current);
   // The segments of a frame that was written.

@@ -49,7 +49,8 @@ struct OpenOptions {
   uint64_t segment_size_max = format::kSegmentSizeMax;
   // The largest half of a journal, in bytes; 0 for no journal. Journals begin smaller than that.
   uint64_t journal_size_max = uint64_t{8} << 20;
-  // A journal is made with the second small commit of a Store, but not before this version.
+  // A journal is made with the first small commit that makes this version or a later one; 0: with
+  // the second small commit of a Store.
   uint64_t first_journal_version = 0;
   const os::Clock* clock = nullptr;  // The real one when null; must outlive the store.
 };
