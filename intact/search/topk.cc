@@ -143,6 +143,13 @@ base::Status SearchSome(const VectorSource& source, std::span<const float> queri
   return base::Ok();
 }
 
+// For single queries: only its buffer outlives a call, for which the system would have to give new
+// pages each time, 0.1 ms for 100,000 rows.
+ScanMemory& KeptMemory() {
+  thread_local ScanMemory memory;
+  return memory;
+}
+
 }  // namespace
 
 float Score(Metric metric, std::span<const float> q, std::span<const float> x) {
@@ -167,8 +174,7 @@ base::Result<TopKResult> ExactTopK(const VectorSource& source, std::span<const f
   INTACT_RETURN_IF_ERROR(CheckQueries(source, query, options));
   if (options.k == 0) return TopKResult();
   std::vector<TopKResult> results;
-  ScanMemory memory;
-  INTACT_RETURN_IF_ERROR(SearchSome(source, query, 1, options, memory, results));
+  INTACT_RETURN_IF_ERROR(SearchSome(source, query, 1, options, KeptMemory(), results));
   return std::move(results.front());
 }
 
@@ -195,7 +201,8 @@ base::Result<std::vector<TopKResult>> ExactTopKBatch(const VectorSource& source,
     return results;
   }
   results.reserve(count);
-  ScanMemory memory;
+  ScanMemory of_many;
+  ScanMemory& memory = count == 1 ? KeptMemory() : of_many;
   for (size_t q = 0; q < count; q += kQueriesAtOnce) {
     const size_t some = std::min(kQueriesAtOnce, count - q);
     INTACT_RETURN_IF_ERROR(
