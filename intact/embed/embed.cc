@@ -84,9 +84,13 @@ base::Result<std::unique_ptr<Embedder>> OpenLocalEmbedder(const std::string& pat
   }
   const base::Result<os::FileStat> stat = os::StatPath(path, true);
   const std::string context = "cannot use the model " + path;
-  if (!stat.ok()) return stat.status().Annotate(context);
+  // Whatever is wrong with it: the model is at fault, not the store that the caller has at hand.
+  const auto refuse = [&](const base::Status& status) {
+    return base::InvalidArgument(context + ": " + status.message());
+  };
+  if (!stat.ok()) return refuse(stat.status());
   auto opened = stat->kind == os::EntryKind::kDirectory ? OpenFolder(path) : OpenFile(path);
-  if (!opened.ok()) return opened.status().Annotate(context);
+  if (!opened.ok()) return refuse(opened.status());
   return opened;
 }
 

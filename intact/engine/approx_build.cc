@@ -70,7 +70,9 @@ base::Status ApproxBuilder::Run(ApproxReport& report) {
   report.is_trained = MustTrain();
   if (report.is_trained) INTACT_RETURN_IF_ERROR(Train());
   INTACT_RETURN_IF_ERROR(WriteMissing(report));
-  if (!report.is_trained && report.files_written == 0) return base::Ok();
+  // A run that was stopped while it measured left no probes.
+  const bool is_measured = has_summary_ && summary_.probes > 0;
+  if (!report.is_trained && report.files_written == 0 && is_measured) return base::Ok();
   return Measure();
 }
 

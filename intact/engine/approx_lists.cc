@@ -80,8 +80,9 @@ base::Result<ApproxFile> OpenApproxFile(const std::string& store, const format::
   return file;
 }
 
-// Every run of the snapshot, those with lists unchecked: what their codes say decides only which
-// rows are scored, and vectors have checksums of their own.
+// Every run of the snapshot. Those with lists are unchecked until they are scanned whole: what
+// their codes say decides only which rows of an approximate answer are scored, and vectors have
+// checksums of their own.
 class ApproxLists::Source final : public search::VectorSource {
  public:
   static base::Result<Source> Make(const ApproxLists& lists,
@@ -105,6 +106,7 @@ class ApproxLists::Source final : public search::VectorSource {
                               .scales = codes.scales.data(),
                               .allowed = rows});
       source.lists_.push_back(ivf);
+      source.segments_.push_back(&segment);
     }
     return source;
   }
@@ -114,6 +116,7 @@ class ApproxLists::Source final : public search::VectorSource {
   base::Status ReadVector(uint64_t id, std::span<float> target) const override {
     return snapshot_->ReadVector(id, target);
   }
+  base::Status CheckRun(size_t index) const override { return segments_[index]->CheckCodes(); }
   std::span<const search::Ivf* const> lists() const { return lists_; }
 
  private:
@@ -122,6 +125,7 @@ class ApproxLists::Source final : public search::VectorSource {
   const store::Snapshot* snapshot_;
   std::vector<search::CodeRun> runs_;
   std::vector<const search::Ivf*> lists_;
+  std::vector<const store::Segment*> segments_;
 };
 
 std::shared_ptr<const ApproxLists> ApproxLists::Open(

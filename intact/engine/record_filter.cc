@@ -156,7 +156,7 @@ std::optional<std::string_view> FindMetadata(std::string_view metadata, std::str
         if (!IsName(name, key.substr(0, dot))) continue;
         // Each level takes at least two bytes off the key, and the value is no deeper than
         // kJsonDepthMax.
-        nested = FindMetadata(value, key.substr(dot + 1));
+        if (const auto inner = FindMetadata(value, key.substr(dot + 1))) nested = inner;
         break;
       }
     }

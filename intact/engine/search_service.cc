@@ -148,7 +148,10 @@ base::Result<Answer<SearchResponse>> SearchService::Search(const SearchRequest& 
     PoolExecutor executor(&pool_, stop);
     known.executor = &executor;
     INTACT_ASSIGN_OR_RETURN(answer.response, opened->index->Search(known));
-    cache_.Add(opened->source, request, answer.response, begin_wall_ns);
+    // Lists may be made, or dropped, while the version stays.
+    if (!request.is_approximate) {
+      cache_.Add(opened->source, request, answer.response, begin_wall_ns);
+    }
     INTACT_RETURN_IF_ERROR(stop.Check());  // Not all of such a search asks.
   }
   answer.response.seconds = SecondsSince(begin_ns);
@@ -168,7 +171,7 @@ base::Result<Answer<VectorSearchResponse>> SearchService::Search(const VectorSea
     answer = {*found, true};
   } else {
     INTACT_ASSIGN_OR_RETURN(answer.response, opened->collection->Search(request, stop));
-    cache_.Add(opened->source, request, answer.response);
+    if (!request.is_approximate) cache_.Add(opened->source, request, answer.response);
   }
   answer.response.seconds = SecondsSince(begin_ns);
   return answer;

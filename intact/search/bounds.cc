@@ -174,7 +174,10 @@ double QueryBounds::SquareOf(const CodeRun& run, size_t row) const {
 ScoreBounds QueryBounds::ScoreFrom(const Row& row, double product, double query_error) const {
   const double middle = row.scale * product;
   const double norm = row.norm + row.error;
-  if (!(norm_ * norm < kNormProductMax)) return kUnknown;  // Also when infinite or a NaN.
+  // Also when infinite or a NaN.
+  const bool is_bounded = norm_ * norm < kNormProductMax && query_error < kNormProductMax &&
+                          std::abs(row.scale) < kNormProductMax;
+  if (!is_bounded) return kUnknown;
   constexpr double kUp = 1 + 1e-9;
   constexpr double kDown = 1 - 1e-9;
   if (metric_ == Metric::kInnerProduct || metric_ == Metric::kCosine) {

@@ -17,6 +17,11 @@ namespace {
 
 // So few allowed rows are scanned exactly: their lists would have next to nothing of them.
 constexpr size_t kAllowedMin = 4'096;
+
+// A file may say that it is of the same training and have other lists.
+bool IsSameTraining(const Ivf& a, const Ivf& b) {
+  return a.header().training == b.header().training && a.list_count() == b.list_count();
+}
 constexpr size_t kBlockRows = 256;
 constexpr size_t kTaskRows = 16'384;  // In lists, for one call of the executor.
 // What is left to do exactly and is less than this is done on the thread at hand.
@@ -122,7 +127,7 @@ class ListSearch {
   base::Result<ApproximateResult> Run();
 
  private:
-  void ChooseLists();
+  base::Status ChooseLists();
   double RowsPerAllowed(const CodeRun& run) const;
   void AddProbes(uint32_t run, size_t count, size_t row_count);
   void OrderLists(size_t count);
@@ -169,7 +174,7 @@ double ListSearch::RowsPerAllowed(const CodeRun& run) const {
 // At least `count` lists, and as many as it takes for `row_count` rows.
 void ListSearch::AddProbes(uint32_t run, size_t count, size_t row_count) {
   const Ivf& ivf = *lists_[run];
-  if (compared_ == nullptr || compared_->header().training != ivf.header().training) {
+  if (compared_ == nullptr || !IsSameTraining(*compared_, ivf)) {
     values_ = ivf.Compare(query_);
     order_.resize(values_.size());
     std::iota(order_.begin(), order_.end(), 0u);
@@ -200,7 +205,7 @@ void ListSearch::OrderLists(size_t count) {
   ordered_ = count;
 }
 
-void ListSearch::ChooseLists() {
+base::Status ListSearch::ChooseLists() {
   const std::span<const CodeRun> runs = source_.runs();
   double all_rows = 0;
   for (const CodeRun& run : runs) all_rows += static_cast<double>(run.count);
@@ -209,6 +214,7 @@ void ListSearch::ChooseLists() {
     const double more = RowsPerAllowed(run);
     const double probes = std::ceil(static_cast<double>(probes_) * more);
     if (lists_[i] == nullptr || !(probes < static_cast<double>(lists_[i]->list_count()))) {
+      if (lists_[i] != nullptr) INTACT_RETURN_IF_ERROR(source_.CheckRun(i));
       exact_runs_.push_back(run);
       exact_rows_ += run.count;
       continue;
@@ -220,6 +226,7 @@ void ListSearch::ChooseLists() {
   }
   result_.lists_read = probe_list_.size();
   result_.is_exact = listed_rows_ == 0;
+  return base::Ok();
 }
 
 void ListSearch::ScanBlock(const Probe& probe, const Ivf::List& list, size_t begin, size_t count,
@@ -364,7 +371,7 @@ void ListSearch::EstimateMean(TopKResult& top) const {
   for (size_t i = 0; i < lists_.size(); ++i) {
     if (lists_[i] == nullptr) continue;
     const Ivf& ivf = *lists_[i];
-    if (compared->header().training != ivf.header().training) {
+    if (!IsSameTraining(*compared, ivf)) {
       values = ivf.Compare(query_);
       compared = &ivf;
     }
@@ -388,7 +395,7 @@ void ListSearch::EstimateMean(TopKResult& top) const {
 }
 
 base::Result<ApproximateResult> ListSearch::Run() {
-  ChooseLists();
+  INTACT_RETURN_IF_ERROR(ChooseLists());
   if (result_.is_exact) {
     INTACT_ASSIGN_OR_RETURN(result_.top, ExactTopK(source_, query_, options_));
     return std::move(result_);

@@ -33,6 +33,9 @@ class VectorSource {
   virtual std::span<const CodeRun> runs() const = 0;
   // The exact vector [d] of an id that lies in a run.
   virtual base::Status ReadVector(uint64_t id, std::span<float> target) const = 0;
+  // That the codes of run `index` are sound, for who gave them unchecked: called before a result
+  // that is exact depends on them.
+  virtual base::Status CheckRun(size_t /*index*/) const { return base::Ok(); }
 };
 
 }  // namespace intact::search

@@ -103,6 +103,10 @@ Result<JournalContent> ReadJournal(base::ByteSpan bytes, const format::Uuid& sto
     const Result<JournalFrame> later =
         ReadEither(bytes, store, journal, at, what, JournalHalves::kOne);
     if (later.code() == base::Code::kNotFound) continue;
+    // Unless a writer wrote both since the first was looked for.
+    if (ReadEither(bytes, store, journal, content.end, what, halves).ok()) {
+      return ReadJournal(bytes, store, journal, what, halves);
+    }
     return base::Corruption(what + " at offset " + std::to_string(content.end) +
                             ": frames are damaged in both halves, before one at offset " +
                             std::to_string(at));

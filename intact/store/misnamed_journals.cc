@@ -6,10 +6,13 @@
 
 namespace intact::store {
 
+constexpr uint64_t kNumberCredibleMax = uint64_t{1} << 61;
+
 std::vector<MisnamedJournal> FindMisnamedJournals(const std::vector<FoundJournal>& journals) {
   std::map<uint64_t, size_t> claims;  // How many files are this journal.
   for (const FoundJournal& journal : journals) {
-    if (!journal.frames.empty()) ++claims[journal.number];
+    // One that cannot be read may be what its name says.
+    if (!journal.frames.empty() || !journal.problem.ok()) ++claims[journal.number];
     if (journal.holds != 0) ++claims[journal.holds];
   }
   std::vector<MisnamedJournal> misnamed;
@@ -23,9 +26,14 @@ std::vector<MisnamedJournal> FindMisnamedJournals(const std::vector<FoundJournal
 base::Status GiveJournalsTheirNames(os::FileSystem& files, const std::string& folder,
                                     const std::vector<MisnamedJournal>& misnamed) {
   INTACT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.ListNames(folder));
-  uint64_t free = 1;
-  for (const std::string& name : names) free = std::max(free, ParseStoreName(name).second + 1);
-  for (const auto& [kind, number] : misnamed) free = std::max(free, number + 1);
+  uint64_t last = 0;
+  for (const std::string& name : names) last = std::max(last, ParseStoreName(name).second);
+  for (const auto& [name, number] : misnamed) last = std::max(last, number);
+  if (last > kNumberCredibleMax) {
+    return base::Corruption("no store counts as far as " + std::to_string(last) +
+                            ": the names of its files were forged; nothing was renamed");
+  }
+  uint64_t free = last + 1;
 
   std::set<uint64_t> moved;
   std::map<uint64_t, uint64_t> places;  // Where a journal is now.
@@ -48,6 +56,8 @@ base::Status GiveJournalsTheirNames(os::FileSystem& files, const std::string& fo
     INTACT_RETURN_IF_ERROR(move_away(number));
     ++free;
   }
+  // Of what follows nothing may reach the disk before all of the above: it would overwrite.
+  INTACT_RETURN_IF_ERROR(files.SyncDirectory(folder));
   for (const auto& [number, place] : places) {
     INTACT_RETURN_IF_ERROR(files.Rename(JournalPath(folder, place), JournalPath(folder, number)));
   }

@@ -13,6 +13,7 @@
 #include "intact/store/folder.h"
 #include "intact/store/inventory.h"
 #include "intact/store/migrate.h"
+#include "intact/store/misnamed_journals.h"
 #include "intact/store/salvage.h"
 #include "intact/store/script_test.h"
 #include "intact/store/store.h"
@@ -427,6 +428,36 @@ TEST_F(UpkeepTools, JournalsUnderEachOthersNamesGetTheirNamesBack) {
     const auto after = Store::OpenReadOnly(*disk, kFolder);
     ASSERT_TRUE(after.ok()) << after.status().ToString();
     EXPECT_EQ((*after)->version(), version);
+  }
+}
+
+TEST_F(UpkeepTools, JournalsThatGetTheirNamesBackSurviveALossOfPower) {
+  const std::vector<MisnamedJournal> misnamed = {{1, 2}, {2, 1}};
+  const std::string folder = "/s";
+  for (int failing_sync = 0; failing_sync < 2; ++failing_sync) {
+    CrashFileSystem disk;
+    ASSERT_TRUE(disk.CreateDirectories(folder).ok());
+    for (const uint64_t number : {1, 2}) {
+      const base::Bytes content(1, static_cast<std::byte>(number));
+      ASSERT_TRUE(WriteNewFile(disk, JournalPath(folder, number), content).ok());
+    }
+    ASSERT_TRUE(disk.SyncDirectory("/").ok());
+    ASSERT_TRUE(disk.SyncDirectory(folder).ok());
+    int syncs = 0;
+    disk.set_observer([&](uint64_t call, CrashFileSystem::Operation operation, const std::string&) {
+      if (operation != CrashFileSystem::Operation::kSyncDirectory) return;
+      if (syncs++ == failing_sync) disk.FailCall(call, CrashFileSystem::Fault::kIo, false);
+    });
+    EXPECT_FALSE(GiveJournalsTheirNames(disk, folder, misnamed).ok());
+    for (uint64_t seed = 0; seed < 200; ++seed) {
+      const auto after = disk.AfterPowerLoss(seed);
+      std::set<std::byte> found;
+      for (const std::string& path : after->Paths()) {
+        const base::Bytes& content = after->MutableContent(path);
+        if (!content.empty()) found.insert(content.front());
+      }
+      EXPECT_EQ(found.size(), 2u) << "a journal is gone, seed " << seed;
+    }
   }
 }
 
