@@ -180,7 +180,8 @@ TEST(Unicode, KnowsCharacters) {
 }
 
 TEST(Model2vec, AveragesRowsAndNormalises) {
-  const auto model = Parse(PlainTable(), PlainTokeniser());
+  const std::string table = PlainTable();  // The model reads it in place.
+  const auto model = Parse(table, PlainTokeniser());
   ASSERT_TRUE(model.ok()) << model.status().ToString();
   EXPECT_EQ((*model)->dimensions(), 2u);
   EXPECT_EQ(Embed(**model, "read file"), Unit(3, 1));

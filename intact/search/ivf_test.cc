@@ -89,7 +89,9 @@ struct alignas(64) Line {
 struct Built {
   std::vector<Line> lines;
   std::unique_ptr<const Ivf> ivf;
-  std::span<std::byte> bytes(size_t size) { return {lines.data()->bytes, size}; }
+  std::span<std::byte> bytes(size_t size) {
+    return {reinterpret_cast<std::byte*>(lines.data()), size};
+  }
 };
 
 Built Write(const IvfCentroids& centroids, const CodeRun& run, Executor* executor = nullptr) {
@@ -101,7 +103,7 @@ Built Write(const IvfCentroids& centroids, const CodeRun& run, Executor* executo
         if (built.lines.size() * 64 < offset + bytes.size()) {
           built.lines.resize((offset + bytes.size() + 63) / 64);
         }
-        std::copy(bytes.begin(), bytes.end(), built.lines.data()->bytes + offset);
+        std::copy(bytes.begin(), bytes.end(), built.bytes(built.lines.size() * 64).data() + offset);
         return base::Ok();
       });
   EXPECT_TRUE(size.ok());
@@ -307,7 +309,7 @@ TEST(Ivf, DamagedListsAreErrors) {
   Built built = Write(Train(source, Metric::kCosine, 10), source.runs()[0]);
   const format::IvfHeader header = built.ivf->header();
   for (uint64_t at = header.lists_offset(); at < header.file_size; at += 1009) {
-    built.lines.data()->bytes[at] ^= std::byte{1};
+    built.bytes(header.file_size)[at] ^= std::byte{1};
     const auto ivf = Ivf::Open(built.bytes(header.file_size), "lists");
     ASSERT_TRUE(ivf.ok());
     base::Status status;
@@ -316,7 +318,7 @@ TEST(Ivf, DamagedListsAreErrors) {
       if (!read.ok()) status = read.status();
     }
     EXPECT_EQ(status.code(), base::Code::kCorruption) << at;
-    built.lines.data()->bytes[at] ^= std::byte{1};
+    built.bytes(header.file_size)[at] ^= std::byte{1};
   }
 }
 
