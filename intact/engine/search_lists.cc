@@ -94,7 +94,7 @@ class MadeLists final : public SearchLists {
       if (end > lines.size() * sizeof(Line)) {
         lines.resize(base::AlignUp(end, sizeof(Line)) / sizeof(Line));
       }
-      std::memcpy(lines.data()->bytes + offset, bytes.data(), bytes.size());
+      std::memcpy(reinterpret_cast<std::byte*>(lines.data()) + offset, bytes.data(), bytes.size());
       return base::Ok();
     };
     INTACT_ASSIGN_OR_RETURN(const uint64_t size, search::WriteIvf({}, centroids, run, lists, sink));

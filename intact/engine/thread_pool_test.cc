@@ -59,8 +59,8 @@ TEST(ThreadPool, DoesWhatWasSubmittedBeforeItEnds) {
 }
 
 TEST(ThreadPool, ALoopDoesNotWaitForBusyThreads) {
-  ThreadPool pool(1);
   std::promise<void> is_busy, may_end;
+  ThreadPool pool(1);  // Goes first: it waits for its thread.
   pool.Submit([&] {
     is_busy.set_value();
     may_end.get_future().wait();
