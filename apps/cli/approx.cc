@@ -15,6 +15,16 @@ std::string DescribeApprox(const engine::ApproxStatus& status) {
          " nearest (" + FormatCount(status.sample_size) + " rows asked)";
 }
 
+namespace {
+
+void WriteProblemTexts(JsonWriter& json, const std::vector<std::string>& problems) {
+  json.Key("problems").BeginArray();
+  for (const std::string& problem : problems) json.Value(problem);
+  json.EndArray();
+}
+
+}  // namespace
+
 void WriteApproxStatus(JsonWriter& json, const engine::ApproxStatus& status) {
   json.Key("approximate");
   if (!status.exists() && status.problems.empty()) {
@@ -32,9 +42,8 @@ void WriteApproxStatus(JsonWriter& json, const engine::ApproxStatus& status) {
     json.BeginObject().Field("probes", probes).Field("recall", recall).EndObject();
   }
   json.EndArray();
-  json.Key("problems").BeginArray();
-  for (const std::string& problem : status.problems) json.Value(problem);
-  json.EndArray().EndObject();
+  WriteProblemTexts(json, status.problems);
+  json.EndObject();
 }
 
 std::string FindApproxMistake(const Arguments& arguments) {
@@ -44,9 +53,7 @@ std::string FindApproxMistake(const Arguments& arguments) {
 
 void WriteApproxAnswer(JsonWriter& json, const engine::ApproxAnswer& answer) {
   json.Field("is_approximate", answer.is_approximate).Field("probes", answer.probes);
-  json.Key("problems").BeginArray();
-  for (const std::string& problem : answer.problems) json.Value(problem);
-  json.EndArray();
+  WriteProblemTexts(json, answer.problems);
 }
 
 void PrintApproxAnswer(Context& context, const engine::ApproxAnswer& answer) {

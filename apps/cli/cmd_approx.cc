@@ -4,6 +4,7 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/numbers.h"
 #include "apps/cli/text.h"
+#include "apps/cli/update.h"
 #include "apps/cli/upkeep.h"
 #include "intact/os/os.h"
 
@@ -35,7 +36,7 @@ void PrintReport(Context& context, const engine::Place& place, const engine::App
 }
 
 int Drop(Context& context, const Arguments& arguments, const engine::Place& place) {
-  const auto bytes = engine::DropApprox(place);
+  const auto bytes = engine::DropApprox(place, LockWaitFrom(arguments));
   if (!bytes.ok()) return ReportUpkeepFailure(context, bytes.status(), place.store);
   if (arguments.Has("json")) {
     JsonWriter json;
@@ -67,6 +68,7 @@ int RunApprox(Context& context, const Arguments& arguments) {
   options.list_count = arguments.NumberOr("lists", 0);
   options.retrains = arguments.Has("retrain");
   options.thread_count = static_cast<unsigned>(arguments.NumberOr("threads", 0));
+  options.lock_wait_ms = LockWaitFrom(arguments);
   options.stop = &os::InstallInterruptFlag();
   options.progress = [&](const engine::ApproxProgress& now) {
     progress.Update(

@@ -24,16 +24,6 @@ constexpr size_t kDifferWidth = 7;
 constexpr size_t kBytesWidth = 8;
 constexpr size_t kTextWidthMax = 98;
 
-std::string Right(std::string_view text, size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + std::string(text);
-}
-
-void PrintName(Output& out, std::string_view name) {
-  out.Write("  ");
-  out.Write(name, Paint::kName);
-  out.Write(std::string(kNameWidth - std::min(kNameWidth, name.size()), ' '));
-}
-
 std::string NameOf(const SearchBenchReport& report, const SearchWay& way) {
   if (way.way == "plain") return "plain float32 scan";
   if (way.way == "batch") return "exact, batches of " + FormatCount(way.batch);
@@ -47,15 +37,16 @@ std::string NameOf(const SearchBenchReport& report, const SearchWay& way) {
 std::string Milliseconds(double seconds) { return FormatFixed(1e3 * seconds, 3); }
 
 void PrintWay(Output& out, const SearchBenchReport& report, const SearchWay& way) {
-  PrintName(out, NameOf(report, way));
-  out.WriteLine(Right(Milliseconds(way.p50_seconds), kTimeWidth) +
-                Right(Milliseconds(way.p99_seconds), kTimeWidth) +
-                Right(Milliseconds(way.processor_seconds), kTimeWidth) +
-                Right(FormatCount(static_cast<uint64_t>(way.queries_per_second)), kRateWidth) +
-                Right(FormatFixed(way.recall, 4), kRecallWidth) +
-                Right(way.differing ? FormatCount(*way.differing) : "-", kDifferWidth) +
-                Right(FormatFixed(1e-6 * way.bytes_touched, 2), kBytesWidth) +
-                Right(Milliseconds(way.floor_seconds), kTimeWidth));
+  out.Write("  ");
+  out.WriteName(NameOf(report, way), kNameWidth);
+  out.WriteLine(AlignRight(Milliseconds(way.p50_seconds), kTimeWidth) +
+                AlignRight(Milliseconds(way.p99_seconds), kTimeWidth) +
+                AlignRight(Milliseconds(way.processor_seconds), kTimeWidth) +
+                AlignRight(FormatCount(static_cast<uint64_t>(way.queries_per_second)), kRateWidth) +
+                AlignRight(FormatFixed(way.recall, 4), kRecallWidth) +
+                AlignRight(way.differing ? FormatCount(*way.differing) : "-", kDifferWidth) +
+                AlignRight(FormatFixed(1e-6 * way.bytes_touched, 2), kBytesWidth) +
+                AlignRight(Milliseconds(way.floor_seconds), kTimeWidth));
 }
 
 std::string ShapeText(const SearchBenchReport& report) {
@@ -102,11 +93,12 @@ std::string NotesOf(const SearchBenchReport& report) {
 void PrintReport(Output& out, const SearchBenchReport& report) {
   out.Write(Printable(report.name), Paint::kPath);
   out.WriteLine(": " + ShapeText(report));
-  PrintName(out, "");
-  out.Write(Right("p50 ms", kTimeWidth) + Right("p99 ms", kTimeWidth) +
-                Right("CPU ms", kTimeWidth) + Right("queries/s", kRateWidth) +
-                Right("recall", kRecallWidth) + Right("differ", kDifferWidth) +
-                Right("MB read", kBytesWidth) + Right("floor ms", kTimeWidth),
+  out.Write("  ");
+  out.WriteName("", kNameWidth);
+  out.Write(AlignRight("p50 ms", kTimeWidth) + AlignRight("p99 ms", kTimeWidth) +
+                AlignRight("CPU ms", kTimeWidth) + AlignRight("queries/s", kRateWidth) +
+                AlignRight("recall", kRecallWidth) + AlignRight("differ", kDifferWidth) +
+                AlignRight("MB read", kBytesWidth) + AlignRight("floor ms", kTimeWidth),
             Paint::kFaint);
   out.Write("\n");
   for (const SearchWay& way : report.ways) PrintWay(out, report, way);

@@ -26,16 +26,6 @@ constexpr size_t kBitsWidth = 11;
 constexpr size_t kRateWidth = 16;
 constexpr size_t kTextWidthMax = 98;
 
-std::string Right(std::string_view text, size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + std::string(text);
-}
-
-void PrintName(Output& out, std::string_view name) {
-  out.Write("  ");
-  out.Write(name, Paint::kName);
-  out.Write(std::string(kNameWidth - std::min(kNameWidth, name.size()), ' '));
-}
-
 // "5.21 / 4.98" in `unit` bytes a second, "-" when it was not measured.
 std::string RateText(const Rate& rate, double unit, int digits) {
   if (!std::isfinite(rate.best)) return "-";
@@ -43,27 +33,31 @@ std::string RateText(const Rate& rate, double unit, int digits) {
 }
 
 void PrintForm(Output& out, const CodecReport& report, const CodecForm& form, bool has_size) {
-  PrintName(out, form.name);
+  out.Write("  ");
+  out.WriteName(form.name, kNameWidth);
   const auto raw = static_cast<double>(report.raw_bytes);
   std::string line;
   if (has_size) {
-    line += Right(FormatCount(form.bytes), kBytesWidth);
-    line += Right(FormatFixed(PercentOf(static_cast<double>(form.bytes), raw), 2), kPercentWidth);
-    line += Right(FormatFixed(BitsPerValue(report, form.bytes), 2), kBitsWidth);
+    line += AlignRight(FormatCount(form.bytes), kBytesWidth);
+    line +=
+        AlignRight(FormatFixed(PercentOf(static_cast<double>(form.bytes), raw), 2), kPercentWidth);
+    line += AlignRight(FormatFixed(BitsPerValue(report, form.bytes), 2), kBitsWidth);
   } else {
     line.assign(kBytesWidth + kPercentWidth + kBitsWidth, ' ');
   }
-  line += Right(RateText(form.encode, 1e6, 0), kRateWidth);
-  line += Right(RateText(form.decode, 1e9, 2), kRateWidth);
-  line += Right(RateText(form.decode_rows, 1e9, 2), kRateWidth);
+  line += AlignRight(RateText(form.encode, 1e6, 0), kRateWidth);
+  line += AlignRight(RateText(form.decode, 1e9, 2), kRateWidth);
+  line += AlignRight(RateText(form.decode_rows, 1e9, 2), kRateWidth);
   out.WriteLine(line);
 }
 
 void PrintFloor(Output& out, const CodecReport& report, std::string_view name, double bits) {
-  PrintName(out, name);
-  out.WriteLine(std::string(kBytesWidth, ' ') +
-                Right(FormatFixed(PercentOf(bits, GivenBitsPerValue(report)), 2), kPercentWidth) +
-                Right(FormatFixed(bits, 2), kBitsWidth));
+  out.Write("  ");
+  out.WriteName(name, kNameWidth);
+  out.WriteLine(
+      std::string(kBytesWidth, ' ') +
+      AlignRight(FormatFixed(PercentOf(bits, GivenBitsPerValue(report)), 2), kPercentWidth) +
+      AlignRight(FormatFixed(bits, 2), kBitsWidth));
 }
 
 void PrintMemory(Output& out, const CodecReport& report) {
@@ -77,10 +71,11 @@ void PrintMemory(Output& out, const CodecReport& report) {
 void PrintReport(Output& out, const CodecReport& report) {
   out.Write(Printable(report.name), Paint::kPath);
   out.WriteLine(": " + ShapeText(report));
-  PrintName(out, "");
-  out.Write(Right("bytes", kBytesWidth) + Right("%", kPercentWidth) +
-                Right("bits/value", kBitsWidth) + Right("encode MB/s", kRateWidth) +
-                Right("decode GB/s", kRateWidth) + Right("one row GB/s", kRateWidth),
+  out.Write("  ");
+  out.WriteName("", kNameWidth);
+  out.Write(AlignRight("bytes", kBytesWidth) + AlignRight("%", kPercentWidth) +
+                AlignRight("bits/value", kBitsWidth) + AlignRight("encode MB/s", kRateWidth) +
+                AlignRight("decode GB/s", kRateWidth) + AlignRight("one row GB/s", kRateWidth),
             Paint::kFaint);
   out.Write("\n");
   PrintForm(out, report, report.compact, true);

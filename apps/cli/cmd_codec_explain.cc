@@ -30,8 +30,7 @@ std::string ShortestText(double value) {
 void PrintLine(Output& out, std::string_view name, const std::string& value) {
   constexpr size_t kNameWidth = 20;
   out.Write("  ");
-  out.Write(name, Paint::kName);
-  out.Write(std::string(kNameWidth - std::min(kNameWidth, name.size()), ' '));
+  out.WriteName(name, kNameWidth);
   out.WriteLine(value);
 }
 

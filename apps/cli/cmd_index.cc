@@ -108,9 +108,8 @@ void PrintPlan(Output& out, const engine::Place& place, const engine::IndexPlan&
     reason_width = std::max(reason_width, rule.reason.size());
   }
   for (const engine::PlanRule& rule : plan.rules) {
-    const std::string count = FormatCount(rule.files);
     constexpr size_t kCountWidth = 10;
-    out.Write(std::string(kCountWidth - std::min(kCountWidth, count.size()), ' ') + count + "  ");
+    out.Write(AlignRight(FormatCount(rule.files), kCountWidth) + "  ");
     out.Write(rule.reason, Paint::kName);
     std::string tail;
     if (!rule.rule.empty()) tail = Printable(rule.rule);

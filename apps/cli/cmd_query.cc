@@ -246,7 +246,7 @@ base::Result<VectorSearchResponse> SearchSome(const CollectionSearcher& searcher
 
 int Query(Context& context, const Arguments& arguments, const std::string& store,
           VectorSearchRequest request) {
-  const size_t threads = arguments.NumberOr("threads", std::min<uint64_t>(os::ProcessorCount(), 8));
+  const size_t threads = os::ThreadCountOr(static_cast<unsigned>(arguments.NumberOr("threads", 0)));
   engine::ThreadPool pool(threads - 1);  // This thread works too.
   const auto searcher =
       CollectionSearcher::Open(store, {.version = VersionFrom(arguments), .pool = &pool});
@@ -263,7 +263,10 @@ int Query(Context& context, const Arguments& arguments, const std::string& store
     return kExitUsage;
   }
   const bool is_like = arguments.Has("like");
-  const size_t batch = is_like ? 1 : kBatchQueries;
+  // So that no batch has more hits than are given at once.
+  const size_t k = std::min(std::max<size_t>(request.k, 1), engine::kRecordHitsMax);
+  const size_t batch =
+      is_like ? 1 : std::clamp<size_t>(engine::kRecordHitsMax / k, 1, kBatchQueries);
   Printer printer(context, arguments, *queries);
   printer.Begin(store, **searcher);
   Totals totals;

@@ -11,20 +11,16 @@
 namespace intact::cli {
 namespace {
 
+constexpr size_t kNameWidth = 17;
+
 double Percent(uint64_t part, uint64_t whole) {
   // Nothing to compare with: "-" for people, null in JSON.
   if (whole == 0) return std::numeric_limits<double>::quiet_NaN();
   return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
-void PrintName(Output& out, std::string_view name) {
-  constexpr size_t kNameWidth = 17;
-  out.Write(name, Paint::kName);
-  out.Write(std::string(name.size() < kNameWidth ? kNameWidth - name.size() : 1, ' '));
-}
-
 void PrintLine(Output& out, std::string_view name, const std::string& value) {
-  PrintName(out, name);
+  out.WriteName(name, kNameWidth);
   out.WriteLine(Printable(value));
 }
 
@@ -32,9 +28,8 @@ void PrintBytes(Output& out, std::string_view name, uint64_t bytes, uint64_t raw
   constexpr size_t kBytesWidth = 9;
   const std::string text = FormatBytes(bytes);
   const std::string percent = FormatFixed(Percent(bytes, raw), 1) + " %";
-  PrintName(out, name);
-  out.Write(std::string(kBytesWidth - std::min(kBytesWidth, text.size()), ' ') + text);
-  out.WriteLine(std::string(kBytesWidth - std::min(kBytesWidth, percent.size()), ' ') + percent);
+  out.WriteName(name, kNameWidth);
+  out.WriteLine(AlignRight(text, kBytesWidth) + AlignRight(percent, kBytesWidth));
 }
 
 void PrintStats(Output& out, const engine::StatsReport& report) {

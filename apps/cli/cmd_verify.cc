@@ -16,6 +16,7 @@ std::string VerificationAsJson(const engine::Place& place, const engine::VerifyR
   json.Field("vectors", report.rows).Field("bytes", report.bytes);
   json.Field("seconds", report.seconds);
   WriteProblems(json, report.problems);
+  WriteProblems(json, report.approx_problems, "approx_problems");
   return json.Finish();
 }
 
@@ -54,6 +55,12 @@ int RunVerify(Context& context, const Arguments& arguments) {
     context.out.Write(VerificationAsJson(*place, *report, arguments.Has("fast")));
   } else if (!arguments.Has("quiet") || !report->problems.empty()) {
     PrintVerification(context.out, *place, *report);
+  }
+  for (const auto& [path, message] : report->approx_problems) {
+    PrintNote(
+        context,
+        message +
+            "; nothing is lost: exact searches do not read it, and intact approx makes it anew");
   }
   if (report->problems.empty()) return kExitOk;
   PrintNote(context, "What it means, and repairing it: intact doctor --store " +

@@ -143,8 +143,9 @@ void WriteSkipped(JsonWriter& json, const std::vector<engine::ReasonCount>& skip
   json.EndArray();
 }
 
-void WriteProblems(JsonWriter& json, const std::vector<engine::FileProblem>& problems) {
-  json.Key("problems").BeginArray();
+void WriteProblems(JsonWriter& json, const std::vector<engine::FileProblem>& problems,
+                   std::string_view key) {
+  json.Key(key).BeginArray();
   for (const auto& [path, message] : problems) {
     json.BeginObject().PathField("path", path).Field("message", message).EndObject();
   }

@@ -55,9 +55,10 @@ bool Confirm(Context& context, std::string_view question);
 void PrintProblems(Context& context, const std::vector<engine::FileProblem>& problems,
                    uint64_t problem_count, size_t count_max);
 
-// Fields "skipped" and "problems" as arrays of objects.
+// Fields "skipped", and "problems" or `key`, as arrays of objects.
 void WriteSkipped(JsonWriter& json, const std::vector<engine::ReasonCount>& skipped);
-void WriteProblems(JsonWriter& json, const std::vector<engine::FileProblem>& problems);
+void WriteProblems(JsonWriter& json, const std::vector<engine::FileProblem>& problems,
+                   std::string_view key = "problems");
 // "40 ignored, 12 binary".
 std::string JoinReasons(const std::vector<engine::ReasonCount>& reasons);
 

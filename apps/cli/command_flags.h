@@ -50,6 +50,14 @@ inline constexpr Flag kWait{
     .help = "wait while another process writes to the index (a day when no number is given)",
     .most = kSecondsPerDay};
 
+inline constexpr Flag kThreads{
+    .name = "threads",
+    .kind = FlagKind::kNumber,
+    .value = "N",
+    .help = "threads to work with (default: one per processor, at most 8)",
+    .least = 1,
+    .most = 256};
+
 inline constexpr Flag kVectorModel{
     .name = "model",
     .kind = FlagKind::kText,

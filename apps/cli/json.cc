@@ -7,6 +7,7 @@
 
 #include "apps/cli/text.h"
 #include "intact/base/base.h"
+#include "intact/base/utf8.h"
 
 namespace intact::cli {
 namespace {
@@ -38,7 +39,7 @@ void AppendJsonCodePoint(std::string& target, char32_t value) {
     target += "\\u";
     for (int shift = 12; shift >= 0; shift -= 4) target += kHexDigits[(value >> shift) & 15];
   } else {
-    AppendUtf8(target, value);
+    base::AppendUtf8(value, target);
   }
 }
 
@@ -48,7 +49,7 @@ std::string JsonString(std::string_view text) {
   std::string result = "\"";
   result.reserve(text.size() + 2);
   while (!text.empty()) {
-    const CodePoint point = DecodeUtf8(text);
+    const base::CodePoint point = base::DecodeUtf8(text);
     AppendJsonCodePoint(result, point.value);
     text.remove_prefix(point.size);
   }
@@ -124,7 +125,7 @@ JsonWriter& JsonWriter::JsonValue(std::string_view json) {
 
 JsonWriter& JsonWriter::PathField(std::string_view name, std::string_view path) {
   Field(name, path);
-  if (IsUtf8(path)) return *this;
+  if (base::IsUtf8(path)) return *this;
   std::string hex;
   for (const char c : path) {
     hex += kHexDigits[static_cast<unsigned char>(c) >> 4];

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "apps/cli/text.h"
+#include "intact/base/utf8.h"
 
 namespace intact::cli {
 namespace {
@@ -34,7 +35,7 @@ TEST(JsonString, IsValidUtf8ForEveryPairOfBytes) {
     for (int second = 0; second < 256; ++second) {
       const char bytes[] = {static_cast<char>(first), static_cast<char>(second)};
       const std::string json = JsonString({bytes, 2});
-      ASSERT_TRUE(IsUtf8(json)) << first << " " << second;
+      ASSERT_TRUE(base::IsUtf8(json)) << first << " " << second;
       for (const char c : json) ASSERT_FALSE(c >= 0 && c < 0x20) << first << " " << second;
     }
   }

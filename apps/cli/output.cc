@@ -37,6 +37,10 @@ ColorFacts ReadColorFacts(ColorWhen when, bool is_terminal) {
           .is_terminal = is_terminal};
 }
 
+std::string AlignRight(std::string_view text, size_t width) {
+  return std::string(width - std::min(width, text.size()), ' ') + std::string(text);
+}
+
 void Output::Write(std::string_view text) {
   if (error_ != 0) return;
   buffer_ += text;
@@ -48,6 +52,11 @@ void Output::Write(std::string_view text, Paint paint) {
   Write(kCodes[static_cast<size_t>(paint)]);
   Write(text);
   Write("\x1b[0m");
+}
+
+void Output::WriteName(std::string_view name, size_t width) {
+  Write(name, Paint::kName);
+  Write(std::string(width - std::min(width, name.size()), ' '));
 }
 
 void Output::Flush() {

@@ -35,6 +35,9 @@ enum class Paint : uint8_t {
   kError
 };
 
+// `text`, ASCII, after as many blanks as make it `width` columns wide.
+std::string AlignRight(std::string_view text, size_t width);
+
 class Output {
  public:
   // `stream` is borrowed; nullptr keeps everything in memory, for tests.
@@ -50,6 +53,8 @@ class Output {
   }
   // Writes `text` in the colour of `paint` when colours are on.
   void Write(std::string_view text, Paint paint);
+  // A name, and blanks up to `width` columns; `name` is ASCII.
+  void WriteName(std::string_view name, size_t width);
   // Hands everything to the system.
   void Flush();
 

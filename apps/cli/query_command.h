@@ -69,12 +69,7 @@ inline constexpr Flag kQueryFlags[] = {
      .help = "results of a group (default 1)",
      .least = 1,
      .most = 10000},
-    {.name = "threads",
-     .kind = FlagKind::kNumber,
-     .value = "N",
-     .help = "threads to work with (default: one per processor, at most 8)",
-     .least = 1,
-     .most = 256},
+    kThreads,
     {.name = "explain", .help = "say what the search took"},
     kApproximate,
     kProbes,
@@ -95,7 +90,8 @@ inline constexpr Command kQueryCommand{
         "ties go by id. Filters are applied before the best are chosen, so there are as many "
         "results as there are records that pass.\n\n"
         "A condition compares a field of the metadata: KEY=VALUE, !=, <, <=, >, >=; KEY alone is "
-        "there, !KEY is not. KEY may go into objects: page.number. Numbers compare as numbers, "
+        "there, !KEY is not. A value in double quotes is taken as it is written there. KEY may go "
+        "into objects: page.number. Numbers compare as numbers, "
         "strings byte by byte, an array holds when one of its elements does; a missing field "
         "holds != alone. With --approximate only the nearest of the inverted lists that intact "
         "approx made are looked into; the answer says so. Records without the field of --group-by "

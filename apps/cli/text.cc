@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "intact/base/utf8.h"
+
 namespace intact::cli {
 namespace {
 
@@ -69,56 +71,15 @@ size_t Advance(size_t column, char32_t value) {
 
 }  // namespace
 
-CodePoint DecodeUtf8(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1, true};
-  const unsigned size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {kReplacementCharacter, 1, false};
-  char32_t value = lead & (0x7Fu >> size);
-  for (unsigned i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {kReplacementCharacter, 1, false};
-    value = value << 6 | (byte(i) & 0x3Fu);
-  }
-  constexpr std::array<char32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};
-  const bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < kLeast[size] || value > 0x10FFFF || is_surrogate) {
-    return {kReplacementCharacter, 1, false};
-  }
-  return {value, size, true};
-}
-
-void AppendUtf8(std::string& target, char32_t value) {
-  if (value < 0x80) {
-    target += static_cast<char>(value);
-    return;
-  }
-  const unsigned size = value < 0x800 ? 2 : value < 0x10000 ? 3 : 4;
-  constexpr std::array<unsigned char, 5> kLead = {0, 0, 0xC0, 0xE0, 0xF0};
-  target += static_cast<char>(kLead[size] | value >> (6 * (size - 1)));
-  for (unsigned i = size - 1; i > 0; --i) {
-    target += static_cast<char>(0x80 | (value >> (6 * (i - 1)) & 0x3F));
-  }
-}
-
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const CodePoint point = DecodeUtf8(text);
-    if (!point.is_valid) return false;
-    text.remove_prefix(point.size);
-  }
-  return true;
-}
-
 std::string Printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const CodePoint point = DecodeUtf8(text);
+    const base::CodePoint point = base::DecodeUtf8(text);
     if (SteersTerminal(point.value)) {
       AppendEscaped(result, point.value);
     } else {
-      AppendUtf8(result, point.value);
+      base::AppendUtf8(point.value, result);
     }
     text.remove_prefix(point.size);
   }
@@ -128,7 +89,7 @@ std::string Printable(std::string_view text) {
 size_t DisplayWidth(std::string_view text) {
   size_t column = 0;
   while (!text.empty()) {
-    const CodePoint point = DecodeUtf8(text);
+    const base::CodePoint point = base::DecodeUtf8(text);
     column = Advance(column, point.value);
     text.remove_prefix(point.size);
   }
@@ -141,7 +102,7 @@ std::string ClipToWidth(std::string_view text, size_t width) {
   size_t column = 0;
   size_t size = 0;
   while (size < text.size()) {
-    const CodePoint point = DecodeUtf8(text.substr(size));
+    const base::CodePoint point = base::DecodeUtf8(text.substr(size));
     column = Advance(column, point.value);
     if (column > width - 1) break;
     size += point.size;

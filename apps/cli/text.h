@@ -1,4 +1,4 @@
-// Text as a terminal may see it: UTF-8 taken apart, control characters made visible, words marked.
+// Text as a terminal may see it: control characters made visible, words marked.
 // Pure functions, thread-safe.
 #pragma once
 
@@ -10,24 +10,9 @@
 
 namespace intact::cli {
 
-inline constexpr char32_t kReplacementCharacter = 0xFFFD;
-
-struct CodePoint {
-  char32_t value = 0;
-  unsigned size = 1;  // Bytes it takes.
-  bool is_valid = false;
-};
-
-// The first code point of `text`, which is not empty. A byte that starts no valid sequence
-// (overlong forms and surrogates included) is invalid by itself.
-CodePoint DecodeUtf8(std::string_view text);
-void AppendUtf8(std::string& target, char32_t value);
-bool IsUtf8(std::string_view text);
-
 // `text` with nothing left in it that could steer a terminal: control characters but tab become
-// "\n",
-// "\x1b", "\u009b"; so do those that reorder text (U+202A-202E, U+2066-2069); invalid bytes become
-// U+FFFD.
+// "\n", "\x1b", "\u009b"; so do those that reorder text (U+202A-202E, U+2066-2069); bytes that are
+// no UTF-8 become U+FFFD.
 std::string Printable(std::string_view text);
 
 // Columns that `text`, which is Printable, takes on a terminal; a tab counts as up to the next

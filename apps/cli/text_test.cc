@@ -35,18 +35,6 @@ TEST(Printable, LeavesTextAloneAndMakesTheRestVisible) {
   for (const Case& c : cases) EXPECT_EQ(Printable(c.text), c.expected) << c.expected;
 }
 
-TEST(DecodeUtf8, ReadsBackWhatAppendUtf8Writes) {
-  for (char32_t value = 0; value <= 0x10FFFF; value += 1 + value / 97) {
-    if (value >= 0xD800 && value <= 0xDFFF) continue;
-    std::string text;
-    AppendUtf8(text, value);
-    const CodePoint point = DecodeUtf8(text);
-    ASSERT_TRUE(point.is_valid) << static_cast<uint32_t>(value);
-    ASSERT_EQ(point.value, value);
-    ASSERT_EQ(point.size, text.size());
-  }
-}
-
 TEST(ClipToWidth, CountsColumnsNotBytes) {
   EXPECT_EQ(ClipToWidth("short", 5), "short");
   EXPECT_EQ(ClipToWidth("longer", 5), "long…");

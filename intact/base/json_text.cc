@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "intact/base/bytes.h"
+#include "intact/base/utf8.h"
 
 namespace intact::base {
 namespace {
@@ -45,47 +45,6 @@ uint32_t HexUnit(std::string_view digits) {
   uint32_t unit = 0;
   for (const char c : digits.substr(0, 4)) unit = unit * 16 + static_cast<uint32_t>(HexValue(c));
   return unit;
-}
-
-void AppendUtf8(uint32_t code_point, std::string& out) {
-  const auto put = [&](uint32_t byte) { out += static_cast<char>(byte); };
-  if (code_point < 0x80) {
-    put(code_point);
-  } else if (code_point < 0x800) {
-    put(0xc0 | code_point >> 6);
-    put(0x80 | (code_point & 0x3f));
-  } else if (code_point < 0x10000) {
-    put(0xe0 | code_point >> 12);
-    put(0x80 | (code_point >> 6 & 0x3f));
-    put(0x80 | (code_point & 0x3f));
-  } else {
-    put(0xf0 | code_point >> 18);
-    put(0x80 | (code_point >> 12 & 0x3f));
-    put(0x80 | (code_point >> 6 & 0x3f));
-    put(0x80 | (code_point & 0x3f));
-  }
-}
-
-// Bytes of the well-formed sequence that `text` begins with; 0 when there is none. The ranges are
-// table 3-7 of the Unicode standard.
-size_t Utf8SequenceSize(std::string_view text) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  const unsigned second = byte(1);
-  if (first < 0x80) return text.empty() ? 0 : 1;
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (first == 0xe0 && second < 0xa0) return 0;
-    if (first == 0xed && second > 0x9f) return 0;
-    return continues(1) && continues(2) ? 3 : 0;
-  }
-  if (first < 0xf0 || first > 0xf4) return 0;
-  if (first == 0xf0 && second < 0x90) return 0;
-  if (first == 0xf4 && second > 0x8f) return 0;
-  return continues(1) && continues(2) && continues(3) ? 4 : 0;
 }
 
 }  // namespace
@@ -196,21 +155,6 @@ bool JsonScanner::TakeValue(std::string_view& text, size_t* depth_reached) {
   } while (depth > 0);
   text = text_.substr(begin, position_ - begin);
   if (depth_reached != nullptr) *depth_reached = depth_max;
-  return true;
-}
-
-bool IsUtf8(std::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    // Eight bytes of ASCII at once, the usual case by far.
-    if (text.size() - at >= 8 && (Load<uint64_t>(text.data() + at) & 0x8080808080808080) == 0) {
-      at += 8;
-      continue;
-    }
-    const size_t size = Utf8SequenceSize(text.substr(at, 4));
-    if (size == 0) return false;
-    at += size;
-  }
   return true;
 }
 

@@ -55,9 +55,6 @@ class JsonScanner {
   size_t position_ = 0;
 };
 
-// Whether `text` is well-formed UTF-8: no surrogates, no overlong forms.
-bool IsUtf8(std::string_view text);
-
 // Whether `text` is one JSON object in UTF-8, blanks around it allowed.
 bool IsJsonObject(std::string_view text);
 

@@ -47,18 +47,6 @@ TEST(JsonScanner, LimitsDepth) {
   EXPECT_EQ(depth, 3u);
 }
 
-TEST(JsonText, KnowsUtf8) {
-  for (const std::string_view text : {"", "plain ascii, longer than a word", "\xc3\xa9",
-                                      "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
-    EXPECT_TRUE(IsUtf8(text)) << text;
-  }
-  for (const std::string_view text :
-       {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xe2\x82", "\xf0\x80\x80\x80",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "12345678\xff"}) {
-    EXPECT_FALSE(IsUtf8(text));
-  }
-}
-
 TEST(JsonText, DecodesAndEncodesStrings) {
   EXPECT_EQ(DecodeJsonString(R"("\"\\\/\b\f\n\r\t")"), "\"\\/\b\f\n\r\t");
   EXPECT_EQ(DecodeJsonString(R"("a\u00e9\u20AC\ud83d\ude00z")"), "a\u00e9\u20ac\U0001f600z");

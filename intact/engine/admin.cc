@@ -115,9 +115,7 @@ std::string IndexState(const IndexView* view, const std::string& path, const os:
   if (view == nullptr) return result;
   view->ForEachLiveFile([&](size_t, uint32_t, const format::FileEntry& file) {
     if (file.path != path) return;
-    const bool is_same = file.size == stat.size && file.mtime_ns == stat.mtime_ns &&
-                         file.ctime_ns == stat.ctime_ns && file.inode == stat.inode;
-    result = is_same ? "up to date" : "changed since it was indexed";
+    result = IsUnchanged(file, stat) ? "up to date" : "changed since it was indexed";
   });
   return result;
 }
@@ -257,7 +255,10 @@ base::Result<VerifyReport> VerifyIndex(const Place& place, const VerifyProgress&
     report.problems.push_back({problem.path, std::move(message)});
   }
   VerifyContent(place.store, checked.ok() && !is_fast, report);
-  report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+  if (const auto snapshot = OpenSnapshot(place.store, {}); snapshot.ok()) {
+    report.approx_problems = CheckApprox(**snapshot, place.store);
+  }
+  report.seconds = os::SecondsSince(begin_ns);
   return report;
 }
 

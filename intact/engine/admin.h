@@ -80,6 +80,9 @@ struct VerifyReport {
   uint64_t rows = 0;           // Vectors decoded and compared with their stored digest.
   uint64_t bytes = 0;
   std::vector<FileProblem> problems;  // Paths of the store's files; empty means intact.
+  // Inverted lists that searches leave aside; nothing is lost by them: intact approx makes them
+  // anew.
+  std::vector<FileProblem> approx_problems;
   double seconds = 0;
 };
 // Called with the bytes done and in all.

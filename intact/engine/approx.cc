@@ -8,6 +8,7 @@
 #include "intact/engine/index_view.h"
 #include "intact/engine/versions.h"
 #include "intact/os/os.h"
+#include "intact/store/folder.h"
 #include "intact/store/versions.h"
 
 namespace intact::engine {
@@ -15,9 +16,9 @@ namespace {
 
 constexpr std::string_view kLockName = "LOCK";
 
-base::Result<std::unique_ptr<os::FileLock>> LockApprox(const std::string& store) {
+base::Result<std::unique_ptr<os::FileLock>> LockApprox(const std::string& store, int64_t wait_ms) {
   INTACT_RETURN_IF_ERROR(os::RealFileSystem().CreateDirectories(ApproxFolder(store)));
-  return os::RealFileSystem().Lock(os::JoinPath(ApproxFolder(store), kLockName));
+  return store::LockFolder(os::RealFileSystem(), ApproxFolder(store), wait_ms, os::RealClock());
 }
 
 bool Exists(const std::string& path) { return os::StatPath(path).ok(); }
@@ -65,22 +66,25 @@ base::Result<std::unordered_set<uint64_t>> KeptSegments(const std::string& store
 base::Result<ApproxReport> BuildApprox(const Place& place, const ApproxOptions& options) {
   if (!place.exists) return NoIndex(place.root);
   const int64_t begin_ns = os::RealClock().monotonic_ns();
+  INTACT_RETURN_IF_ERROR(OpenSnapshot(place.store, {}).status());  // Before a folder is made.
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock,
+                          LockApprox(place.store, options.lock_wait_ms));
   INTACT_ASSIGN_OR_RETURN(const auto snapshot, OpenSnapshot(place.store, {}));
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock, LockApprox(place.store));
   ApproxReport report;
   INTACT_RETURN_IF_ERROR(ApproxBuilder(snapshot, place.store, options).Run(report));
   INTACT_ASSIGN_OR_RETURN(const auto kept, KeptSegments(place.store));
   INTACT_ASSIGN_OR_RETURN(const Removed removed, RemoveLists(place.store, kept));
   report.files_removed = removed.files;
   report.status = ReadApproxStatus(*snapshot, place.store);
-  report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+  report.seconds = os::SecondsSince(begin_ns);
   return report;
 }
 
-base::Result<uint64_t> DropApprox(const Place& place) {
+base::Result<uint64_t> DropApprox(const Place& place, int64_t lock_wait_ms) {
   if (!place.exists) return NoIndex(place.root);
   if (!Exists(ApproxFolder(place.store))) return uint64_t{0};
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock, LockApprox(place.store));
+  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<os::FileLock> lock,
+                          LockApprox(place.store, lock_wait_ms));
   INTACT_ASSIGN_OR_RETURN(const Removed removed, RemoveLists(place.store, {}));
   // The lock's file and the folder stay away when nobody waits for them.
   static_cast<void>(
@@ -91,7 +95,7 @@ base::Result<uint64_t> DropApprox(const Place& place) {
 
 uint64_t SweepApprox(const std::string& store) {
   if (!Exists(ApproxFolder(store))) return 0;
-  const auto lock = LockApprox(store);
+  const auto lock = LockApprox(store, 0);
   const auto kept = KeptSegments(store);
   if (!lock.ok() || !kept.ok()) return 0;
   const auto removed = RemoveLists(store, *kept);

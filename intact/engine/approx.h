@@ -59,6 +59,7 @@ struct ApproxOptions {
   bool retrains = false;      // Makes all anew.
   uint32_t rows_min = 8192;   // Of a segment that gets lists.
   unsigned thread_count = 0;  // 0: one per processor, at most 8.
+  int64_t lock_wait_ms = 0;   // While another process makes lists.
   std::function<void(const ApproxProgress&)> progress;  // From the calling thread.
   const std::atomic<bool>* stop = nullptr;              // Set from elsewhere to give up.
 };
@@ -80,7 +81,7 @@ struct ApproxReport {
 base::Result<ApproxReport> BuildApprox(const Place& place, const ApproxOptions& options);
 
 // Removes all lists; the bytes that were freed. Errors as above.
-base::Result<uint64_t> DropApprox(const Place& place);
+base::Result<uint64_t> DropApprox(const Place& place, int64_t lock_wait_ms = 0);
 
 // Removes lists of segments that no kept version of the store needs; the bytes that were freed.
 // Does nothing while another process makes some.

@@ -11,26 +11,6 @@ namespace intact::engine {
 namespace {
 
 constexpr uint64_t kGrowthMax = 4;  // Times the rows that the centroids were trained on.
-constexpr size_t kSampleSize = 256;
-constexpr uint32_t kNearest = 10;
-// The default is the least number of probes that finds so much, and at least kProbesMin: what is
-// asked for later may lie farther from the rows than they do from each other.
-constexpr double kRecallWanted = 0.99;
-constexpr uint32_t kProbesMin = 4;
-
-unsigned ThreadCountOf(const ApproxOptions& options) {
-  return options.thread_count > 0 ? options.thread_count : std::min(8u, os::ProcessorCount());
-}
-
-search::CodeRun RunOf(const store::Segment& segment) {
-  const store::CodeColumns& codes = segment.codes();
-  return {.first_id = segment.first_row(),
-          .count = segment.row_count(),
-          .stride = codes.stride,
-          .high = codes.high.data(),
-          .low = codes.low.data(),
-          .bounds = codes.bounds.data()};
-}
 
 }  // namespace
 
@@ -55,7 +35,7 @@ ApproxBuilder::ApproxBuilder(std::shared_ptr<const store::Snapshot> snapshot, st
     : snapshot_(std::move(snapshot)),
       store_(std::move(store)),
       options_(options),
-      pool_(ThreadCountOf(options) - 1) {}
+      pool_(os::ThreadCountOr(options.thread_count) - 1) {}
 
 void ApproxBuilder::Say(std::string_view verb, uint64_t done, uint64_t total) const {
   if (options_.progress) options_.progress({verb, done, total});
@@ -89,14 +69,23 @@ base::Status ApproxBuilder::ReadSegments() {
   return base::Ok();
 }
 
+std::optional<ApproxFile> ApproxBuilder::OpenSound(const store::Segment& segment) const {
+  auto file = OpenApproxFile(store_, snapshot_->uuid(), segment);
+  if (!file.ok() || file->ivf->header().training != summary_.training ||
+      !CheckApproxFile(*file).ok()) {
+    return std::nullopt;
+  }
+  return std::move(file).value();
+}
+
 // Takes the centroids of a file that is there, when they still do.
 bool ApproxBuilder::MustTrain() const {
   if (options_.retrains || !has_summary_ || row_count_ >= kGrowthMax * summary_.rows_trained) {
     return true;
   }
   for (const auto& segment : segments_) {
-    const auto file = OpenApproxFile(store_, snapshot_->uuid(), *segment);
-    if (!file.ok() || file->ivf->header().training != summary_.training) continue;
+    const auto file = OpenSound(*segment);
+    if (!file) continue;
     return options_.list_count > 0 && options_.list_count != file->ivf->list_count();
   }
   return true;
@@ -121,8 +110,8 @@ base::Status ApproxBuilder::Train() {
 base::Status ApproxBuilder::WriteMissing(ApproxReport& report) {
   std::vector<const store::Segment*> missing;
   for (const auto& segment : segments_) {
-    const auto file = OpenApproxFile(store_, snapshot_->uuid(), *segment);
-    if (!file.ok() || file->ivf->header().training != summary_.training) {
+    const auto file = OpenSound(*segment);
+    if (!file) {
       missing.push_back(segment.get());
     } else if (centroids_.list_count == 0) {
       centroids_ = search::CentroidsOf(*file->ivf, SearchMetric(snapshot_->spec().metric));
@@ -176,11 +165,11 @@ base::Status ApproxBuilder::TakeSample() {
   INTACT_ASSIGN_OR_RETURN(const RowSource source, RowSource::Make(*snapshot_, nullptr));
   Executor executor(*this);
   search::TopKOptions options;
-  options.k = kNearest + 1;  // The row itself is one.
+  options.k = kApproxNearest + 1;  // The row itself is one.
   options.metric = SearchMetric(snapshot_->spec().metric);
   options.executor = &executor;
-  for (size_t i = 0; i < kSampleSize; ++i) {
-    uint64_t local = (2 * i + 1) * row_count_ / (2 * kSampleSize);
+  for (size_t i = 0; i < kApproxSampleSize; ++i) {
+    uint64_t local = (2 * i + 1) * row_count_ / (2 * kApproxSampleSize);
     size_t s = 0;
     while (local >= segments_[s]->row_count()) local -= segments_[s++]->row_count();
     Question question;
@@ -191,11 +180,11 @@ base::Status ApproxBuilder::TakeSample() {
     INTACT_ASSIGN_OR_RETURN(search::TopKResult exact,
                             search::ExactTopK(source, question.vector, options));
     std::erase_if(exact.hits, [&](const auto& hit) { return hit.id == question.row; });
-    if (exact.hits.size() < kNearest) continue;
-    question.kth_score = exact.hits[kNearest - 1].score;
+    if (exact.hits.size() < kApproxNearest) continue;
+    question.kth_score = exact.hits[kApproxNearest - 1].score;
     summary_.sample.push_back({segments_[s]->id(), static_cast<uint32_t>(local)});
     questions_.push_back(std::move(question));
-    Say("measuring", i + 1, 2 * kSampleSize);
+    Say("measuring", i + 1, 2 * kApproxSampleSize);
   }
   snapshot_->ReleasePages();
   return base::Ok();
@@ -203,7 +192,7 @@ base::Status ApproxBuilder::TakeSample() {
 
 base::Result<double> ApproxBuilder::MeasureRecall(const ApproxLists& lists, size_t probes) const {
   search::TopKOptions options;
-  options.k = kNearest + 1;
+  options.k = kApproxNearest + 1;
   options.metric = SearchMetric(snapshot_->spec().metric);
   uint64_t found = 0;
   for (const Question& question : questions_) {
@@ -214,16 +203,16 @@ base::Result<double> ApproxBuilder::MeasureRecall(const ApproxLists& lists, size
     for (const search::VectorHit& hit : top.top.hits) {
       hits += hit.id != question.row && hit.score >= question.kth_score ? 1 : 0;
     }
-    found += std::min<size_t>(hits, kNearest);
+    found += std::min<size_t>(hits, kApproxNearest);
   }
-  const auto wanted = static_cast<double>(kNearest * questions_.size());
+  const auto wanted = static_cast<double>(kApproxNearest * questions_.size());
   return questions_.empty() ? 1.0 : static_cast<double>(found) / wanted;
 }
 
 // The summary, with the curve up to where nearly everything is found, makes new centroids count.
 base::Status ApproxBuilder::Measure() {
   summary_.store = snapshot_->uuid();
-  summary_.k = kNearest;
+  summary_.k = kApproxNearest;
   summary_.probes = 0;
   summary_.curve.clear();
   summary_.sample.clear();
@@ -240,13 +229,13 @@ base::Status ApproxBuilder::Measure() {
     probes = std::min(i, list_count);
     INTACT_ASSIGN_OR_RETURN(const double recall, MeasureRecall(*lists, probes));
     summary_.curve.push_back({probes, static_cast<uint32_t>(std::lround(recall * 1e6))});
-    if (summary_.probes == 0 && recall >= kRecallWanted && probes >= kProbesMin) {
+    if (summary_.probes == 0 && recall >= kApproxRecallWanted && probes >= kApproxProbesMin) {
       summary_.probes = probes;
     }
     if (summary_.probes > 0 && recall >= 0.999) break;
   }
   if (summary_.probes == 0) summary_.probes = probes;
-  Say("measuring", 2 * kSampleSize, 2 * kSampleSize);
+  Say("measuring", 2 * kApproxSampleSize, 2 * kApproxSampleSize);
   INTACT_RETURN_IF_ERROR(snapshot_->CheckUnchanged());
   return os::WriteFileDurably(os::RealFileSystem(), ApproxSummaryPath(store_),
                               format::EncodeIvfSummary(summary_));

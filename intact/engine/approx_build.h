@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ class ApproxBuilder {
 
   // Of the segments that get lists.
   base::Status ReadSegments();
+  // The segment's file, of the training in hand and without damage, when there is one.
+  std::optional<ApproxFile> OpenSound(const store::Segment& segment) const;
   bool MustTrain() const;
   base::Status Train();
   // Files that are of these centroids already stay.

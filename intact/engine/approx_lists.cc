@@ -9,7 +9,6 @@
 namespace intact::engine {
 namespace {
 
-constexpr size_t kProbesDefault = 32;  // Of a summary that says nothing.
 // Bytes of files that may stay resident in this process when lists and segments are larger.
 constexpr uint64_t kResidentMax = uint64_t{64} << 20;
 
@@ -37,17 +36,6 @@ std::optional<uint64_t> ParseApproxName(std::string_view name) {
     number = 10 * number + static_cast<uint64_t>(c - '0');
   }
   return number;
-}
-
-search::Metric SearchMetric(format::Metric metric) {
-  switch (metric) {
-    case format::Metric::kDot:
-      return search::Metric::kInnerProduct;
-    case format::Metric::kEuclidean:
-      return search::Metric::kNegativeSquaredDistance;
-    default:
-      return search::Metric::kCosine;
-  }
 }
 
 base::Result<format::IvfSummary> ReadApproxSummary(const std::string& store,
@@ -80,6 +68,29 @@ base::Result<ApproxFile> OpenApproxFile(const std::string& store, const format::
   return file;
 }
 
+base::Status CheckApproxFile(const ApproxFile& file) {
+  for (size_t list = 0; list < file.ivf->list_count(); ++list) {
+    INTACT_RETURN_IF_ERROR(file.ivf->Read(list).status());
+  }
+  return file.mapping->Check(os::MappingCheck::kContent);
+}
+
+std::vector<FileProblem> CheckApprox(const store::Snapshot& snapshot, const std::string& store) {
+  std::vector<FileProblem> problems;
+  const auto check = [&](const std::string& path, const base::Status& status) {
+    if (status.ok() || status.code() == base::Code::kNotFound) return;
+    problems.push_back({path, status.message() +
+                                  " (harmless: exact searches do not read it; intact approx " +
+                                  "makes it anew)"});
+  };
+  check(ApproxSummaryPath(store), ReadApproxSummary(store, snapshot.uuid()).status());
+  for (const auto& segment : snapshot.segments()) {
+    const auto file = OpenApproxFile(store, snapshot.uuid(), *segment);
+    check(ApproxPath(store, segment->id()), file.ok() ? CheckApproxFile(*file) : file.status());
+  }
+  return problems;
+}
+
 // Every run of the snapshot. Those with lists are unchecked until they are scanned whole: what
 // their codes say decides only which rows of an approximate answer are scored, and vectors have
 // checksums of their own.
@@ -95,16 +106,7 @@ class ApproxLists::Source final : public search::VectorSource {
       if (segment.row_count() == 0 || (rows != nullptr && rows->Count() == 0)) continue;
       const search::Ivf* ivf = lists.files_[s].ivf.get();
       if (ivf == nullptr) INTACT_RETURN_IF_ERROR(segment.CheckCodes());
-      const store::CodeColumns& codes = segment.codes();
-      source.runs_.push_back({.first_id = segment.first_row(),
-                              .count = segment.row_count(),
-                              .stride = codes.stride,
-                              .high = codes.high.data(),
-                              .low = codes.low.data(),
-                              .bounds = codes.bounds.data(),
-                              .codes = codes.codes.data(),
-                              .scales = codes.scales.data(),
-                              .allowed = rows});
+      source.runs_.push_back(RunOf(segment, rows));
       source.lists_.push_back(ivf);
       source.segments_.push_back(&segment);
     }
@@ -226,7 +228,7 @@ base::Result<ApproxTop> ApproxLists::Search(
   ApproxTop found;
   found.probes = probes > 0                         ? probes
                  : summary_ && summary_->probes > 0 ? summary_->probes
-                                                    : kProbesDefault;
+                                                    : kApproxProbesDefault;
   if (!is_empty()) {
     auto result = SearchLists(allowed, query, options,
                               {.probes = found.probes, .estimates_mean = estimates_mean});
@@ -256,8 +258,7 @@ base::Result<search::TopKResult> LazyApproxLists::Search(
     const auto found = os::StatPath(ApproxSummaryPath(store));
     const os::FileStat stat = found.ok() ? *found : os::FileStat();
     base::MutexLock hold(mutex_);
-    if (lists_ == nullptr || stat.inode != summary_stat_.inode ||
-        stat.mtime_ns != summary_stat_.mtime_ns || stat.size != summary_stat_.size) {
+    if (lists_ == nullptr || stat != summary_stat_) {
       lists_ = ApproxLists::Open(snapshot, store);
       summary_stat_ = stat;
     }

@@ -10,6 +10,7 @@
 
 #include "intact/base/mutex.h"
 #include "intact/engine/approx.h"
+#include "intact/engine/index.h"
 #include "intact/format/ivf.h"
 #include "intact/os/directory.h"
 #include "intact/os/file.h"
@@ -18,6 +19,15 @@
 #include "intact/store/snapshot.h"
 
 namespace intact::engine {
+
+// Recall is measured on so many rows, each asking for so many others.
+inline constexpr size_t kApproxSampleSize = 256;
+inline constexpr uint32_t kApproxNearest = 10;
+// The default is the least number of probes that finds so much, and at least kApproxProbesMin: what
+// is asked for later may lie farther from the rows than they do from each other.
+inline constexpr double kApproxRecallWanted = 0.99;
+inline constexpr uint32_t kApproxProbesMin = 4;
+inline constexpr size_t kApproxProbesDefault = 32;  // Where nothing was measured.
 
 // STORE/approx, a segment's file in it, and the summary.
 std::string ApproxFolder(const std::string& store);
@@ -39,9 +49,12 @@ struct ApproxFile {
 // kNotFound when there is none; kCorruption for a file of another segment.
 base::Result<ApproxFile> OpenApproxFile(const std::string& store, const format::Uuid& uuid,
                                         const store::Segment& segment);
+// Reads all lists: kCorruption where one is damaged.
+base::Status CheckApproxFile(const ApproxFile& file);
 
-// The metric by which a collection's vectors are compared.
-search::Metric SearchMetric(format::Metric metric);
+// What is wrong with the files for this version, every byte looked at: path and message. Nothing is
+// lost by it: searches leave such files aside and BuildApprox makes them anew.
+std::vector<FileProblem> CheckApprox(const store::Snapshot& snapshot, const std::string& store);
 
 struct ApproxTop {
   search::TopKResult top;

@@ -205,6 +205,22 @@ TEST_F(Approx, DamagedFilesMeanAnExactSearchAndAMessage) {
   EXPECT_TRUE(report->status.problems.empty());
 }
 
+TEST_F(Approx, ADamagedListIsFoundByVerifyAndMadeAgain) {
+  ASSERT_TRUE(Build().ok());
+  const auto problems = [&] {
+    const auto report = VerifyIndex(place_, nullptr, true);
+    return report.ok() ? report->approx_problems : std::vector<FileProblem>{{"", ""}};
+  };
+  EXPECT_TRUE(problems().empty());
+  EXPECT_EQ(Build()->files_written, 0u);
+  const std::string path = ApproxPath(place_.store, SegmentId(0));
+  Damage(path, os::StatPath(path)->size - 70);  // In the last list.
+  ASSERT_EQ(problems().size(), 1u);
+  EXPECT_EQ(problems()[0].path, path);
+  EXPECT_EQ(Build()->files_written, 1u);
+  EXPECT_TRUE(problems().empty());
+}
+
 TEST_F(Approx, ADamagedSummaryIsSeenAndMadeAgain) {
   ASSERT_TRUE(Build().ok());
   Damage(ApproxSummaryPath(place_.store), 70);

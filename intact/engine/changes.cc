@@ -14,11 +14,6 @@ namespace {
 constexpr size_t kWindowFiles = 256;
 constexpr uint64_t kWindowBytes = uint64_t{4} << 20;
 
-bool IsSame(const format::FileEntry& file, const os::FileStat& stat) {
-  return file.size == stat.size && file.mtime_ns == stat.mtime_ns &&
-         file.ctime_ns == stat.ctime_ns && file.inode == stat.inode;
-}
-
 // A file or folder that could not be looked at says nothing of what lies there.
 bool IsUnknown(const source::WalkResult& walk, std::string_view path) {
   return std::any_of(walk.errors.begin(), walk.errors.end(), [&](const source::WalkError& error) {
@@ -34,6 +29,11 @@ struct Known {
 };
 
 }  // namespace
+
+bool IsUnchanged(const format::FileEntry& file, const os::FileStat& stat) {
+  return file.size == stat.size && file.mtime_ns == stat.mtime_ns &&
+         file.ctime_ns == stat.ctime_ns && file.inode == stat.inode;
+}
 
 bool Describes(const IndexView& view, DocumentRef document, const IngestedFile& file) {
   for (const SegmentDocuments& documents : view.segments()) {
@@ -76,7 +76,7 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
     }
     Known& entry = found->second;
     entry.is_seen = true;
-    const bool is_same = !is_outdated && IsSame(entry.file, walked.stat);
+    const bool is_same = !is_outdated && IsUnchanged(entry.file, walked.stat);
     if (!is_same || (entry.file.flags & format::kFileRacy) != 0) {
       changes.pending.push_back({&walked, entry.document, entry.file.skip_reason == 0, is_same});
       changes.pending_bytes += walked.stat.size;
@@ -99,10 +99,6 @@ Changes Compare(const IndexView* view, const source::WalkResult& walk) {
   for (const source::WalkedFile& walked : walk.skipped)
     ++changes.skipped[static_cast<uint8_t>(walked.reason)];
   return changes;
-}
-
-unsigned ThreadCount(const IndexOptions& options) {
-  return options.thread_count > 0 ? options.thread_count : std::min(8u, os::ProcessorCount());
 }
 
 std::vector<const source::WalkedFile*> NextWindow(const std::vector<PendingFile>& pending,

@@ -41,6 +41,9 @@ struct Changes {
   std::map<uint8_t, uint64_t> unchanged_skips;  // By content, known from an earlier run.
 };
 
+// By stat: what the index noted of the file is what it is now.
+bool IsUnchanged(const format::FileEntry& file, const os::FileStat& stat);
+
 // Compares by stat alone. `view` may be null: no index yet. `walk` must outlive the result.
 Changes Compare(const IndexView* view, const source::WalkResult& walk);
 
@@ -54,9 +57,6 @@ std::vector<const source::WalkedFile*> NextWindow(const std::vector<PendingFile>
 
 // The number that the state keeps for terms and tokens together.
 uint64_t TermsVersion();
-
-// options.thread_count, or what it means when it is 0.
-unsigned ThreadCount(const IndexOptions& options);
 
 // `wanted`, or when it is not set the scope of the last run, or the defaults when there was none
 // (or no view).

@@ -121,7 +121,7 @@ class CodecBench {
     MeasureFloors();
     INTACT_RETURN_IF_ERROR(MeasurePeers());
     if (effort_ == CodecEffort::kFull && is_float32_) INTACT_RETURN_IF_ERROR(MeasureInMemory());
-    report_.seconds = 1e-9 * static_cast<double>(os::RealClock().monotonic_ns() - start_ns);
+    report_.seconds = os::SecondsSince(start_ns);
     return std::move(report_);
   }
 

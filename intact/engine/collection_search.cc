@@ -15,19 +15,6 @@
 namespace intact::engine {
 namespace {
 
-constexpr size_t kHitsMax = 1'000'000;
-
-search::Metric MetricOf(format::Metric metric) {
-  switch (metric) {
-    case format::Metric::kDot:
-      return search::Metric::kInnerProduct;
-    case format::Metric::kEuclidean:
-      return search::Metric::kNegativeSquaredDistance;
-    default:
-      return search::Metric::kCosine;
-  }
-}
-
 // A record as an answer needs it.
 struct FoundRecord {
   std::string id;
@@ -96,7 +83,7 @@ class CollectionSearcherImpl final : public CollectionSearcher {
     INTACT_RETURN_IF_ERROR(FillHits(request, tops, executor, response));
     // Codes were read in place.
     INTACT_RETURN_IF_ERROR(snapshot().CheckUnchanged());
-    response.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+    response.seconds = os::SecondsSince(begin_ns);
     return response;
   }
 
@@ -126,7 +113,7 @@ class CollectionSearcherImpl final : public CollectionSearcher {
                                                          VectorSearchResponse& response) const {
     search::TopKOptions options;
     options.k = request.k;
-    options.metric = MetricOf(snapshot().spec().metric);
+    options.metric = SearchMetric(snapshot().spec().metric);
     options.minimum_score = request.minimum_score;
     options.groups = groups;
     options.per_group = request.per_group;
@@ -249,9 +236,9 @@ class CollectionSearcherImpl final : public CollectionSearcher {
     std::vector<uint64_t> rows;
     size_t hit_count = 0;
     for (const search::TopKResult& top : tops) hit_count += top.hits.size();
-    if (hit_count > kHitsMax) {
+    if (hit_count > kRecordHitsMax) {
       return base::Full("there are " + std::to_string(hit_count) + " hits; at most " +
-                        std::to_string(kHitsMax) +
+                        std::to_string(kRecordHitsMax) +
                         " are given at once: raise the minimum score, lower k or ask fewer "
                         "queries at once");
     }

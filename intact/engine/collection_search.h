@@ -25,6 +25,9 @@ class Snapshot;
 
 namespace intact::engine {
 
+// That a search gives at once, for all its queries together.
+inline constexpr size_t kRecordHitsMax = 1'000'000;
+
 struct VectorSearchRequest {
   static constexpr size_t kAll = std::numeric_limits<size_t>::max();
 

@@ -34,12 +34,14 @@ class Update {
         progress_(progress),
         writer_(writer),
         scope_(ChooseScope(options.scope, &writer.view())),
-        ingester_({place.root, model_identity, scope_.file_size_max, ThreadCount(options), true}) {}
+        ingester_({place.root, model_identity, scope_.file_size_max,
+                   os::ThreadCountOr(options.thread_count), true}) {}
 
   base::Result<IndexReport> Run() {
     writer_.state().chunks_embedded = writer_.state().chunks_reused = 0;
-    INTACT_ASSIGN_OR_RETURN(walk_, source::Walk(place_.root, ToWalkOptions(scope_, place_.store,
-                                                                           ThreadCount(options_))));
+    INTACT_ASSIGN_OR_RETURN(
+        walk_, source::Walk(place_.root, ToWalkOptions(scope_, place_.store,
+                                                       os::ThreadCountOr(options_.thread_count))));
     changes_ = Compare(&writer_.view(), walk_);
     for (const source::WalkError& error : walk_.errors)
       AddProblem(error.path, error.status.message());
@@ -220,12 +222,13 @@ base::Result<IndexReport> UpdateIndex(const Place& place, const IndexOptions& op
   open.retention = kRetention;
   INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store,
                           store::Store::OpenWriter(os::RealFileSystem(), place.store, open));
-  INTACT_ASSIGN_OR_RETURN(const std::unique_ptr<IndexWriter> writer,
-                          IndexWriter::Make(*store, *embedder, ThreadCount(options)));
+  INTACT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<IndexWriter> writer,
+      IndexWriter::Make(*store, *embedder, os::ThreadCountOr(options.thread_count)));
   INTACT_RETURN_IF_ERROR(CheckRoot(place, writer->view()));
   Update update(place, options, progress, *writer, embedder->identity());
   INTACT_ASSIGN_OR_RETURN(IndexReport report, update.Run());
-  report.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+  report.seconds = os::SecondsSince(begin_ns);
   return report;
 }
 

@@ -5,14 +5,6 @@
 #include "intact/engine/index_view.h"
 
 namespace intact::engine {
-namespace {
-
-// A change sets the ctime, which advances in steps of the kernel's tick, at most 10 ms; a change
-// within it may leave no trace.
-constexpr int64_t kRacyWindowNs = 20'000'000;
-
-}  // namespace
-
 Ingester::Ingester(IngestOptions options) : options_(std::move(options)) {
   for (unsigned i = 0; i < std::max(1u, options_.thread_count); ++i) {
     workers_.push_back(std::make_unique<Worker>());
@@ -43,7 +35,7 @@ IngestedFile Ingester::IngestOne(const source::WalkedFile& walked, Worker& worke
   }
   file.text = std::move(content->text);
   file.stat = content->stat;
-  file.is_racy = file.stat.ctime_ns + kRacyWindowNs > read_ns;
+  file.is_racy = file.stat.ctime_ns + os::kStatSettledNs > read_ns;
   file.language = source::DetectLanguage(walked.path, file.text);
   file.verdict = source::ClassifyContent(walked.path, file.text);
   if (!file.verdict.is_in()) return file;

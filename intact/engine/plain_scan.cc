@@ -12,10 +12,6 @@ namespace {
 constexpr size_t kQueriesAtOnce = 64;
 constexpr size_t kBlockBytes = size_t{256} << 10;  // Of rows that a cache keeps for all of them.
 
-bool IsBetter(const search::VectorHit& a, const search::VectorHit& b) {
-  return a.score != b.score ? a.score > b.score : a.id < b.id;
-}
-
 }  // namespace
 
 // The best so far of rows that come in the order of their ids.
@@ -25,16 +21,16 @@ class PlainScan::Best {
   void Offer(uint64_t id, float score) {
     if (hits_.size() == k_) {
       if (!(score > hits_.front().score)) return;  // A tie goes to the id that came before.
-      std::pop_heap(hits_.begin(), hits_.end(), IsBetter);
+      std::pop_heap(hits_.begin(), hits_.end(), search::IsBetterHit);
       hits_.pop_back();
     } else if (std::isnan(score)) {
       return;
     }
     hits_.push_back({id, score});
-    std::push_heap(hits_.begin(), hits_.end(), IsBetter);
+    std::push_heap(hits_.begin(), hits_.end(), search::IsBetterHit);
   }
   std::vector<search::VectorHit> Take() {
-    std::sort(hits_.begin(), hits_.end(), IsBetter);
+    std::sort(hits_.begin(), hits_.end(), search::IsBetterHit);
     return std::move(hits_);
   }
 

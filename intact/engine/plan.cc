@@ -127,12 +127,13 @@ base::Result<IndexPlan> PlanIndex(const Place& place, const IndexOptions& option
   const ScopeOptions scope = ChooseScope(options.scope, view.get());
   INTACT_ASSIGN_OR_RETURN(
       const source::WalkResult walk,
-      source::Walk(place.root, ToWalkOptions(scope, place.store, ThreadCount(options))));
+      source::Walk(place.root,
+                   ToWalkOptions(scope, place.store, os::ThreadCountOr(options.thread_count))));
   const Changes changes = Compare(view.get(), walk);
   Planner planner(view.get(), *embedder);
   planner.AddWalk(walk, changes);
-  Ingester ingester(
-      {place.root, embedder->identity(), scope.file_size_max, ThreadCount(options), false});
+  Ingester ingester({place.root, embedder->identity(), scope.file_size_max,
+                     os::ThreadCountOr(options.thread_count), false});
   for (size_t at = 0; at < changes.pending.size();) {
     const auto window = NextWindow(changes.pending, at);
     for (const IngestedFile& file : ingester.Run(window)) {

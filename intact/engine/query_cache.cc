@@ -11,7 +11,6 @@
 namespace intact::engine {
 namespace {
 
-constexpr int64_t kSettledNs = 20'000'000;
 // An answer that quotes more files costs more to check than is worth it.
 constexpr size_t kFilesMax = 256;
 
@@ -115,9 +114,7 @@ size_t SizeOf(const SearchResponse& response) {
 
 bool IsAsItWas(const std::string& path, const os::FileStat& before) {
   const auto now = os::StatPath(path);
-  return now.ok() && now->size == before.size && now->mtime_ns == before.mtime_ns &&
-         now->ctime_ns == before.ctime_ns && now->inode == before.inode &&
-         now->device == before.device;
+  return now.ok() && *now == before;
 }
 
 }  // namespace
@@ -199,7 +196,7 @@ void QueryCache::Add(const Source& source, const SearchRequest& request,
   size_t size = sizeof(Entry);
   for (const std::string& path : paths) {
     const auto stat = os::StatPath(path);
-    if (!stat.ok() || stat->ctime_ns + kSettledNs > begin_ns) return;
+    if (!stat.ok() || stat->ctime_ns + os::kStatSettledNs > begin_ns) return;
     const QuotedFile& file = answer.files.emplace_back(QuotedFile{path, *stat});
     size += sizeof(file) + SizeOf(file.path);
   }

@@ -67,35 +67,56 @@ bool IsOrder(Comparison comparison) {
   return comparison != Comparison::kEqual && comparison != Comparison::kNotEqual;
 }
 
+std::string_view Trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+// What stands in double quotes, a JSON string, is the text between them.
+std::string ValueOf(std::string_view text) {
+  base::JsonScanner scanner(text);
+  std::string_view quoted;
+  if (text.starts_with('"') && scanner.TakeString(quoted) && scanner.AtEnd()) {
+    if (auto value = base::DecodeJsonString(quoted)) return *std::move(value);
+  }
+  return std::string(text);
+}
+
 }  // namespace
 
 base::Result<MetadataCondition> ParseCondition(std::string_view text) {
   MetadataCondition condition;
   condition.comparison = Comparison::kExists;
+  text = Trimmed(text);
   std::string_view key = text;
+  std::string_view value;
   if (const size_t at = text.find_first_of("!=<>", 1); at != std::string_view::npos) {
     for (const auto& [sign, comparison] : kOperators) {
       if (!text.substr(at).starts_with(sign)) continue;
       condition.comparison = comparison;
-      condition.value = text.substr(at + sign.size());
-      key = text.substr(0, at);
+      key = Trimmed(text.substr(0, at));
+      value = Trimmed(text.substr(at + sign.size()));
       break;
     }
   } else if (text.starts_with('!')) {
     condition.comparison = Comparison::kMissing;
-    key = text.substr(1);
+    key = Trimmed(text.substr(1));
   }
-  if (key.empty() || key.find_first_of("!=<>") != std::string_view::npos) {
+  if (key.empty() || key.find_first_of("!=<>") != std::string_view::npos ||
+      value.find_first_of("=<>") == 0) {
     return base::InvalidArgument("\"" + std::string(text.substr(0, 80)) +
                                  "\" is no condition: write key=value, key!=value, key<value, "
-                                 "key<=value, key>value, key>=value, key or !key");
+                                 "key<=value, key>value, key>=value, key or !key; a value that "
+                                 "begins with a sign stands in double quotes");
   }
-  if (key.size() > kTextSizeMax || condition.value.size() > kTextSizeMax) {
+  if (key.size() > kTextSizeMax || value.size() > kTextSizeMax) {
     return base::InvalidArgument("a condition has " + std::to_string(text.size()) +
                                  " bytes; key and value have at most " +
                                  std::to_string(kTextSizeMax));
   }
   condition.key = key;
+  condition.value = ValueOf(value);
   return condition;
 }
 

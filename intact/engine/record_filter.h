@@ -46,7 +46,9 @@ struct MetadataCondition {
 };
 
 // "lang=cpp", "year>=2020", "page.number<10", "lang!=c", "draft" (exists), "!draft" (missing).
-// kInvalidArgument for an empty key, or for a key or value of over 4,096 bytes.
+// Blanks around key, sign and value do not count; a value in double quotes is a JSON string.
+// kInvalidArgument for an empty key, for a value that begins with =, < or > outside quotes (a
+// mistyped sign), and for a key or value of over 4,096 bytes.
 base::Result<MetadataCondition> ParseCondition(std::string_view text);
 
 struct RecordFilter {

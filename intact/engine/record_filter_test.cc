@@ -18,7 +18,11 @@ TEST(ParseCondition, ReadsKeySignAndValue) {
       {"year<=-1.5e3", {"year", Comparison::kLessOrEqual, "-1.5e3"}},
       {"a.b<2", {"a.b", Comparison::kLess, "2"}},
       {"a>b=c", {"a", Comparison::kGreater, "b=c"}},
-      {"a==b", {"a", Comparison::kEqual, "=b"}},
+      {"a=\"=b\"", {"a", Comparison::kEqual, "=b"}},
+      {"a = \" \\u00e9\"", {"a", Comparison::kEqual, " \u00e9"}},
+      {"a=\"b\"c", {"a", Comparison::kEqual, "\"b\"c"}},
+      {" year >= 2020 ", {"year", Comparison::kGreaterOrEqual, "2020"}},
+      {"! draft", {"draft", Comparison::kMissing, ""}},
       {"draft", {"draft", Comparison::kExists, ""}},
       {"!draft", {"draft", Comparison::kMissing, ""}},
       {"two words=x y", {"two words", Comparison::kEqual, "x y"}},
@@ -28,7 +32,8 @@ TEST(ParseCondition, ReadsKeySignAndValue) {
     ASSERT_TRUE(condition.ok()) << c.text;
     EXPECT_EQ(*condition, c.expected) << c.text;
   }
-  for (const std::string text : {"", "!", "=x", "<", "!a=b", "a!b", "!!a", "!=x"}) {
+  for (const std::string text : {"", "!", "=x", "<", "!a=b", "a!b", "!!a", "!=x", "a==b", "a == b",
+                                 "a=>5", "a<>b", " =x", "! "}) {
     EXPECT_EQ(ParseCondition(text).code(), base::Code::kInvalidArgument) << text;
   }
   EXPECT_FALSE(ParseCondition(std::string(5000, 'k')).ok());

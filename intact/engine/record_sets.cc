@@ -11,23 +11,12 @@
 namespace intact::engine {
 namespace {
 
-bool HasAny(const search::Bitmap& rows, size_t begin, size_t count) {
-  const size_t end = begin + count;
-  for (size_t word = begin / 64; 64 * word < end; ++word) {
-    uint64_t bits = rows.words()[word];
-    if (64 * word < begin) bits &= ~uint64_t{0} << (begin % 64);
-    if (64 * word + 64 > end) bits &= ~uint64_t{0} >> (64 - end % 64);
-    if (bits != 0) return true;
-  }
-  return false;
-}
-
 // Keys that are looked up one by one, a few microseconds each, before all keys are read instead.
 constexpr size_t kFindsMax = 8192;
 
 size_t SizeOf(const RowSet& rows) {
   size_t size = sizeof(RowSet);
-  for (const search::Bitmap& bits : rows) size += sizeof(bits) + (bits.size() + 63) / 64 * 8;
+  for (const search::Bitmap& bits : rows) size += sizeof(bits) + bits.byte_size();
   return size;
 }
 
@@ -47,7 +36,7 @@ std::vector<BlockRef> BlocksOf(const CollectionView& view, const RowSet* rows) {
   for (size_t s = 0; s < view.segments().size(); ++s) {
     const auto blocks = view.segments()[s].records.blocks();
     for (size_t b = 0; b < blocks.size(); ++b) {
-      if (rows == nullptr || HasAny((*rows)[s], blocks[b].first_row, blocks[b].row_count)) {
+      if (rows == nullptr || (*rows)[s].HasAny(blocks[b].first_row, blocks[b].row_count)) {
         chosen.push_back({s, b});
       }
     }

@@ -2,6 +2,30 @@
 
 namespace intact::engine {
 
+search::Metric SearchMetric(format::Metric metric) {
+  switch (metric) {
+    case format::Metric::kDot:
+      return search::Metric::kInnerProduct;
+    case format::Metric::kEuclidean:
+      return search::Metric::kNegativeSquaredDistance;
+    default:
+      return search::Metric::kCosine;
+  }
+}
+
+search::CodeRun RunOf(const store::Segment& segment, const search::Bitmap* allowed) {
+  const store::CodeColumns& codes = segment.codes();
+  return {.first_id = segment.first_row(),
+          .count = segment.row_count(),
+          .stride = codes.stride,
+          .high = codes.high.data(),
+          .low = codes.low.data(),
+          .bounds = codes.bounds.data(),
+          .codes = codes.codes.data(),
+          .scales = codes.scales.data(),
+          .allowed = allowed};
+}
+
 base::Result<RowSource> RowSource::Make(const IndexView& view,
                                         std::vector<search::Bitmap> allowed) {
   return Make(view.snapshot(),
@@ -18,16 +42,7 @@ base::Result<RowSource> RowSource::Make(
     const search::Bitmap* rows = source.allowed_ == nullptr ? nullptr : &(*source.allowed_)[s];
     if (segment.row_count() == 0 || (rows != nullptr && rows->Count() == 0)) continue;
     INTACT_RETURN_IF_ERROR(segment.CheckCodes());
-    const store::CodeColumns& codes = segment.codes();
-    source.runs_.push_back({.first_id = segment.first_row(),
-                            .count = segment.row_count(),
-                            .stride = codes.stride,
-                            .high = codes.high.data(),
-                            .low = codes.low.data(),
-                            .bounds = codes.bounds.data(),
-                            .codes = codes.codes.data(),
-                            .scales = codes.scales.data(),
-                            .allowed = rows});
+    source.runs_.push_back(RunOf(segment, rows));
   }
   return source;
 }

@@ -5,9 +5,17 @@
 #include <vector>
 
 #include "intact/engine/index_view.h"
+#include "intact/search/topk.h"
 #include "intact/search/vector_source.h"
 
 namespace intact::engine {
+
+// The metric by which a collection's vectors are compared.
+search::Metric SearchMetric(format::Metric metric);
+
+// A segment's rows, as they are: whether its codes are sound is the caller's to ask. Points into
+// the segment; `allowed` null for all rows.
+search::CodeRun RunOf(const store::Segment& segment, const search::Bitmap* allowed = nullptr);
 
 class RowSource final : public search::VectorSource {
  public:

@@ -97,7 +97,7 @@ base::Result<SalvageReport> Salvage(const SalvageOptions& options) {
     RemoveStore(partial);
     return status;
   }
-  report->seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+  report->seconds = os::SecondsSince(begin_ns);
   return report;
 }
 

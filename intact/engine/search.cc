@@ -78,7 +78,7 @@ class SearcherImpl final : public Searcher {
     }
     // Codes and catalogs were read in place, here and when this searcher was made.
     INTACT_RETURN_IF_ERROR(view_->snapshot().CheckUnchanged());
-    response.seconds = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+    response.seconds = os::SecondsSince(begin_ns);
     return response;
   }
 

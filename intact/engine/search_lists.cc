@@ -18,19 +18,12 @@ namespace {
 using base::Result;
 using base::Status;
 
-// As for a store's lists.
-constexpr size_t kSampleSize = 256;
-constexpr size_t kNearest = 10;
-constexpr double kRecallWanted = 0.99;
-constexpr size_t kProbesMin = 4;
-constexpr size_t kProbesDefault = 32;
-
 class StoredLists final : public SearchLists {
  public:
   StoredLists(std::shared_ptr<const ApproxLists> lists, const ApproxStatus& status)
       : lists_(std::move(lists)) {
     list_count_ = status.lists;
-    probes_ = status.probes > 0 ? status.probes : kProbesDefault;
+    probes_ = status.probes > 0 ? status.probes : kApproxProbesDefault;
     bytes_ = status.bytes;
   }
   Result<Found> Search(std::span<const float> query, const search::TopKOptions& options,
@@ -67,7 +60,7 @@ class MadeLists final : public SearchLists {
     }
     list_count_ = centroids.list_count;
     INTACT_RETURN_IF_ERROR(ChooseProbes(executor));
-    seconds_ = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+    seconds_ = os::SecondsSince(begin_ns);
     return base::Ok();
   }
 
@@ -80,27 +73,19 @@ class MadeLists final : public SearchLists {
   }
 
  private:
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
-
   Status AddRun(const search::IvfCentroids& centroids, const search::CodeRun& run,
                 search::Executor& executor) {
     INTACT_ASSIGN_OR_RETURN(const std::vector<uint32_t> lists,
                             search::AssignRows(centroids, run, &executor, {}));
-    std::vector<Line>& lines = files_.emplace_back();
+    base::AlignedVector<std::byte>& file = files_.emplace_back();
     const auto sink = [&](uint64_t offset, base::ByteSpan bytes) {
-      const uint64_t end = offset + bytes.size();
-      if (end > lines.size() * sizeof(Line)) {
-        lines.resize(base::AlignUp(end, sizeof(Line)) / sizeof(Line));
-      }
-      std::memcpy(reinterpret_cast<std::byte*>(lines.data()) + offset, bytes.data(), bytes.size());
+      file.resize(std::max<size_t>(file.size(), offset + bytes.size()));
+      std::memcpy(file.data() + offset, bytes.data(), bytes.size());
       return base::Ok();
     };
     INTACT_ASSIGN_OR_RETURN(const uint64_t size, search::WriteIvf({}, centroids, run, lists, sink));
     bytes_ += size;
-    INTACT_ASSIGN_OR_RETURN(auto opened,
-                            search::Ivf::Open({lines.data()->bytes, size}, "lists in memory"));
+    INTACT_ASSIGN_OR_RETURN(auto opened, search::Ivf::Open(file, "lists in memory"));
     borrowed_.push_back(opened.get());
     opened_.push_back(std::move(opened));
     return base::Ok();
@@ -109,11 +94,11 @@ class MadeLists final : public SearchLists {
   // Rows from all over the set ask for those nearest to them, themselves included.
   Status ChooseProbes(search::Executor& executor) {
     search::TopKOptions options;
-    options.k = kNearest + 1;
+    options.k = kApproxNearest + 1;
     options.metric = set_.metric();
     options.executor = &executor;
     const size_t rows = set_.row_count();
-    const size_t count = std::min(kSampleSize, rows);
+    const size_t count = std::min<size_t>(kApproxSampleSize, rows);
     std::vector<float> vector(set_.dimensions());
     std::vector<std::vector<float>> questions;
     std::vector<search::TopKResult> answers;
@@ -125,10 +110,10 @@ class MadeLists final : public SearchLists {
                               search::ExactTopK(set_.source(), vector, options));
     }
     options.executor = nullptr;
-    for (probes_ = std::min(kProbesMin, list_count_); probes_ < list_count_;
+    for (probes_ = std::min<size_t>(kApproxProbesMin, list_count_); probes_ < list_count_;
          probes_ = std::min(list_count_, probes_ + probes_ / 2)) {
       INTACT_ASSIGN_OR_RETURN(const double recall, RecallOf(questions, answers, options));
-      if (recall >= kRecallWanted) break;
+      if (recall >= kApproxRecallWanted) break;
     }
     return base::Ok();
   }
@@ -153,7 +138,7 @@ class MadeLists final : public SearchLists {
   }
 
   const SearchSet& set_;
-  std::vector<std::vector<Line>> files_;
+  std::vector<base::AlignedVector<std::byte>> files_;
   std::vector<std::unique_ptr<const search::Ivf>> opened_;
   std::vector<const search::Ivf*> borrowed_;
 };

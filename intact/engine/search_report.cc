@@ -34,10 +34,6 @@ constexpr size_t kFloorRounds = 3;  // A turn.
 // Batches are at least so many, over and over the same queries if need be.
 constexpr size_t kBatchesMin = kTurns;
 
-double SecondsSince(int64_t begin_ns) {
-  return static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
-}
-
 // Of all threads of this process together.
 int64_t ProcessorTimeNs() { return int64_t{std::clock()} * (1'000'000'000 / CLOCKS_PER_SEC); }
 
@@ -136,7 +132,7 @@ class SearchBench {
     if (set_->snapshot() != nullptr) INTACT_RETURN_IF_ERROR(set_->snapshot()->CheckUnchanged());
     for (Runner& runner : runners_) report_.ways.push_back(Sum(runner));
     report_.peak_bytes = os::CurrentMemoryUse().resident_peak;
-    report_.seconds = SecondsSince(begin_ns);
+    report_.seconds = os::SecondsSince(begin_ns);
     return std::move(report_);
   }
 
@@ -186,7 +182,7 @@ class SearchBench {
     for (size_t i = 0; i < set_->query_count(); ++i) {
       const int64_t begin_ns = os::RealClock().monotonic_ns();
       INTACT_RETURN_IF_ERROR(search::ExactTopK(set_->source(), set_->query(i), top_).status());
-      if (i == 0) report_.first_seconds = set_->open_seconds() + SecondsSince(begin_ns);
+      if (i == 0) report_.first_seconds = set_->open_seconds() + os::SecondsSince(begin_ns);
     }
     report_.resident_bytes = os::CurrentMemoryUse().resident;
     return base::Ok();
@@ -301,7 +297,7 @@ class SearchBench {
     for (size_t i = begin; i < end; ++i) {
       const int64_t begin_ns = os::RealClock().monotonic_ns();
       INTACT_RETURN_IF_ERROR(runner.search(i % places * step, step, results));
-      runner.times.push_back(SecondsSince(begin_ns) / static_cast<double>(step));
+      runner.times.push_back(os::SecondsSince(begin_ns) / static_cast<double>(step));
     }
     runner.processor_seconds += static_cast<double>(ProcessorTimeNs() - processor_ns) * 1e-9;
     for (size_t i = 0; i < results.size(); ++i) {
@@ -340,7 +336,7 @@ class SearchBench {
     for (size_t round = 0; round <= kFloorRounds; ++round) {
       const int64_t begin_ns = os::RealClock().monotonic_ns();
       floor_sum_ = floor_sum_ + SumBytes(floor.parts, pool_, floor.threads);
-      if (round > 0) floor.times.push_back(SecondsSince(begin_ns));
+      if (round > 0) floor.times.push_back(os::SecondsSince(begin_ns));
     }
   }
 
@@ -385,7 +381,7 @@ class SearchBench {
   std::unique_ptr<const PlainScan> plain_;
   std::vector<std::vector<VectorHit>> truth_;
   std::vector<Runner> runners_;
-  volatile int32_t floor_sum_ = 0;
+  volatile uint32_t floor_sum_ = 0;
   size_t step_ = 0;
   SearchBenchReport report_;
 };

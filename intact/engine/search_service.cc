@@ -13,15 +13,6 @@ namespace {
 // an error.
 constexpr int kOpenAttemptsMax = 10;
 
-size_t ThreadCountOf(const SearchServiceOptions& options) {
-  if (options.thread_count > 0) return options.thread_count;
-  return std::min(os::ProcessorCount(), 8u);
-}
-
-double SecondsSince(int64_t begin_ns) {
-  return static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
-}
-
 }  // namespace
 
 SearchService::SearchService(Place place, bool is_index, const SearchServiceOptions& options)
@@ -30,7 +21,7 @@ SearchService::SearchService(Place place, bool is_index, const SearchServiceOpti
       options_(options),
       cache_(options.cache_size_max),
       watch_(place_.store),
-      pool_(ThreadCountOf(options)) {}
+      pool_(os::ThreadCountOr(options.thread_count)) {}
 
 SearchService::~SearchService() { is_ending_ = true; }
 
@@ -154,7 +145,7 @@ base::Result<Answer<SearchResponse>> SearchService::Search(const SearchRequest& 
     }
     INTACT_RETURN_IF_ERROR(stop.Check());  // Not all of such a search asks.
   }
-  answer.response.seconds = SecondsSince(begin_ns);
+  answer.response.seconds = os::SecondsSince(begin_ns);
   return answer;
 }
 
@@ -173,7 +164,7 @@ base::Result<Answer<VectorSearchResponse>> SearchService::Search(const VectorSea
     INTACT_ASSIGN_OR_RETURN(answer.response, opened->collection->Search(request, stop));
     if (!request.is_approximate) cache_.Add(opened->source, request, answer.response);
   }
-  answer.response.seconds = SecondsSince(begin_ns);
+  answer.response.seconds = os::SecondsSince(begin_ns);
   return answer;
 }
 

@@ -121,11 +121,6 @@ class MemorySet final : public SearchSet {
     const MemorySet& set_;
   };
 
-  // So that codes begin where cache lines do, as in a store.
-  struct alignas(64) Line {
-    uint8_t bytes[64];
-  };
-
   std::span<float> row(size_t i) {
     return std::span(vectors_).subspan(i * dimensions_, dimensions_);
   }
@@ -187,12 +182,13 @@ class MemorySet final : public SearchSet {
     if (rows > UINT32_MAX) return base::InvalidArgument(name_ + " has more than 2^32 - 1 rows");
     ids_.resize(rows);
     for (size_t i = 0; i < rows; ++i) ids_[i] = i;
-    const size_t stride = base::AlignUp(dimensions_, sizeof(Line));
+    const size_t stride = base::AlignUp(dimensions_, 64);
     const size_t half = stride / 2;
     bounds_.resize(rows);
-    lines_.resize(2 * base::AlignUp(rows * half, sizeof(Line)) / sizeof(Line));
-    uint8_t* const high = lines_.data()->bytes;
-    uint8_t* const low = high + lines_.size() / 2 * sizeof(Line);
+    high_.resize(rows * half);
+    low_.resize(rows * half);
+    uint8_t* const high = high_.data();
+    uint8_t* const low = low_.data();
     run_ = {.count = rows, .stride = stride, .high = high, .low = low, .bounds = bounds_.data()};
     return ForRows(rows, options.thread_count, [&](size_t begin, size_t end) -> Status {
       store::RowCoder coder(dimensions_);
@@ -211,7 +207,8 @@ class MemorySet final : public SearchSet {
   }
 
   Source source_{*this};
-  std::vector<Line> lines_;  // High codes, then low codes.
+  base::AlignedVector<uint8_t> high_;
+  base::AlignedVector<uint8_t> low_;
   std::vector<quant::CodeBound> bounds_;
   search::CodeRun run_;
 };
@@ -230,7 +227,7 @@ class StoreSet final : public SearchSet {
     auto set = std::make_unique<StoreSet>(std::move(snapshot), std::move(source));
     set->name_ = path;
     set->kind_ = "store";
-    set->open_seconds_ = static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
+    set->open_seconds_ = os::SecondsSince(begin_ns);
     set->dimensions_ = set->snapshot_->spec().dimensions;
     INTACT_RETURN_IF_ERROR(set->SetMetric(options, MetricName(set->snapshot_->spec().metric)));
     for (const search::CodeRun& run : set->source_.runs()) {

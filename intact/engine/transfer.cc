@@ -174,10 +174,6 @@ class ImportRun {
   ImportReport report_;
 };
 
-double SecondsSince(int64_t begin_ns) {
-  return static_cast<double>(os::RealClock().monotonic_ns() - begin_ns) * 1e-9;
-}
-
 // Writes what comes one after the other.
 class SequentialFile {
  public:
@@ -237,7 +233,7 @@ base::Result<ExportReport> ExportView(const CollectionView& view, const ExportOp
   report.element = base::ElementTypeName(info.element);
   report.has_ids = info.has_ids;
   report.has_metadata = info.has_metadata;
-  report.seconds = SecondsSince(begin_ns);
+  report.seconds = os::SecondsSince(begin_ns);
   return report;
 }
 
@@ -263,7 +259,7 @@ base::Result<ImportReport> ImportFiles(const ImportOptions& options, const Trans
   if (options.files.empty()) return base::InvalidArgument("there is no file to import");
   const int64_t begin_ns = os::RealClock().monotonic_ns();
   INTACT_ASSIGN_OR_RETURN(ImportReport report, ImportRun(options, progress).Run());
-  report.seconds = SecondsSince(begin_ns);
+  report.seconds = os::SecondsSince(begin_ns);
   return report;
 }
 

@@ -5,16 +5,6 @@
 #include "intact/store/store.h"
 
 namespace intact::engine {
-namespace {
-
-constexpr int64_t kSettledNs = 20'000'000;
-
-}  // namespace
-
-bool VersionWatch::IsSame(const os::FileStat& a, const os::FileStat& b) {
-  return a.size == b.size && a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns &&
-         a.inode == b.inode && a.device == b.device;
-}
 
 VersionWatch::Marks VersionWatch::Look() const {
   const int64_t now_ns = os::RealClock().wall_ns();
@@ -22,12 +12,12 @@ VersionWatch::Marks VersionWatch::Look() const {
   const auto super = os::StatPath(store::SuperPath(store_), true);
   if (!super.ok()) return marks;
   marks.super = *super;
-  marks.is_settled = super->ctime_ns + kSettledNs <= now_ns;
+  marks.is_settled = super->ctime_ns + os::kStatSettledNs <= now_ns;
   if (journal_ == 0) return marks;
   const auto journal = os::StatPath(store::JournalPath(store_, journal_), true);
   if (!journal.ok()) return Marks();
   marks.journal = *journal;
-  marks.is_settled = marks.is_settled && journal->ctime_ns + kSettledNs <= now_ns;
+  marks.is_settled = marks.is_settled && journal->ctime_ns + os::kStatSettledNs <= now_ns;
   return marks;
 }
 
@@ -35,9 +25,7 @@ base::Result<std::shared_ptr<const store::Snapshot>> VersionWatch::Newer() {
   // Before anything is read: what changes from here on is seen by the next call.
   Marks now = Look();
   const bool is_same = has_version_ && marks_.is_settled && now.is_settled &&
-                       IsSame(now.super, marks_.super) &&
-                       now.journal.has_value() == marks_.journal.has_value() &&
-                       (!now.journal || IsSame(*now.journal, *marks_.journal));
+                       now.super == marks_.super && now.journal == marks_.journal;
   if (is_same) return std::shared_ptr<const store::Snapshot>();
   auto loaded = store::LoadVersion(os::RealFileSystem(), store_);
   if (loaded.code() == base::Code::kNotFound) {

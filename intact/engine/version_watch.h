@@ -13,8 +13,8 @@
 namespace intact::engine {
 
 // A commit writes the superblock or appends to the journal that this names, so both files' stat is
-// looked at. A stat that was taken within 20 ms of the file's change may be that of the next change
-// too (the clock of files is coarse): then the version is read.
+// looked at. A stat that was taken within os::kStatSettledNs of the file's change may be that of
+// the next change too: then the version is read.
 class VersionWatch {
  public:
   explicit VersionWatch(std::string store) : store_(std::move(store)) {}
@@ -30,7 +30,6 @@ class VersionWatch {
     bool is_settled = false;
   };
   Marks Look() const;
-  static bool IsSame(const os::FileStat& a, const os::FileStat& b);
 
   std::string store_;
   Marks marks_;

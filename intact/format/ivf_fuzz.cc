@@ -69,14 +69,8 @@ base::Bytes ValidFile(base::ByteSpan input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const base::ByteSpan input = std::as_bytes(std::span(data, size));
   // Parsed bytes begin at a multiple of 64.
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
   const auto use_aligned = [](base::ByteSpan bytes) {
-    std::vector<Line> lines(bytes.size() / 64 + 1);
-    auto* target = reinterpret_cast<std::byte*>(lines.data());
-    std::copy(bytes.begin(), bytes.end(), target);
-    UseFile({target, bytes.size()});
+    UseFile(base::AlignedVector<std::byte>(bytes.begin(), bytes.end()));
   };
   use_aligned(input);
   use_aligned(ValidFile(input));

@@ -4,17 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace intact::format {
 namespace {
 
 constexpr uint32_t kDimensions = 100;
 constexpr size_t kHalf = 64;
-
-struct alignas(64) Line {
-  std::byte bytes[64];
-};
 
 // Lists of two, no and one rows.
 class File {
@@ -35,7 +33,7 @@ class File {
       end += header_.ListSize(count);
     }
     header_.file_size = end;
-    lines_.resize(end / 64);
+    bytes_.resize(end);
     terms_ = {{0.5f, 1, 2, 0}, {0, 0, 0, 0}, {1, -1, 0, 0}};
     std::memcpy(data() + header_.terms_offset(), terms_.data(), 48);
     std::memset(data() + header_.centroids_offset(), 3, header_.centroids_size());
@@ -45,7 +43,7 @@ class File {
     std::memcpy(data() + header_.table_offset(), table.data(), 48);
     Seal();
   }
-  std::byte* data() { return lines_.data()->bytes; }
+  std::byte* data() { return bytes_.data(); }
   base::ByteSpan bytes() { return {data(), header_.file_size}; }
   IvfHeader& header() { return header_; }
 
@@ -61,14 +59,15 @@ class File {
 
  private:
   void PutRows(IvfListEntry& entry, std::vector<uint32_t> rows) {
-    std::memcpy(data() + entry.offset + rows.size() * (kHalf + 12), rows.data(), rows.size() * 4);
+    std::byte* at = data() + entry.offset + rows.size() * (kHalf + 12);
+    std::ranges::copy(std::as_bytes(std::span(rows)), at);
     entry.crc = base::Crc32c(bytes().subspan(entry.offset, header_.ListSize(entry.row_count)),
                              header_.crc_seed());
   }
 
   IvfHeader header_;
   std::vector<IvfTerm> terms_;
-  std::vector<Line> lines_;
+  base::AlignedVector<std::byte> bytes_;
 };
 
 TEST(Ivf, ComesBackAsItWasWritten) {

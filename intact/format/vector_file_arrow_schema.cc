@@ -1,7 +1,7 @@
 // Schemas and messages of Arrow IPC, checked (vector_file_arrow.h).
 #include <array>
 
-#include "intact/base/json_text.h"
+#include "intact/base/utf8.h"
 #include "intact/format/vector_file_arrow.h"
 #include "intact/format/vector_file_kinds.h"
 

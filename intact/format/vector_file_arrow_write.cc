@@ -1,5 +1,6 @@
 // The writer of Arrow IPC files (docs/format/interchange.md, "Arrow IPC").
 #include "intact/base/json_text.h"
+#include "intact/base/utf8.h"
 #include "intact/format/vector_file_arrow.h"
 #include "intact/format/vector_file_kinds.h"
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "intact/base/json_text.h"
+#include "intact/base/utf8.h"
 #include "intact/format/base64.h"
 #include "intact/format/vector_file_kinds.h"
 

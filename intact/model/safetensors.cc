@@ -1,5 +1,6 @@
 #include "intact/model/safetensors.h"
 
+#include "intact/base/utf8.h"
 #include "intact/model/json_fields.h"
 
 namespace intact::model {

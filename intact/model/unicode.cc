@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "intact/base/utf8.h"
 #include "intact/model/unicode_tables.h"
 
 namespace intact::model {
@@ -42,58 +43,17 @@ void AppendHangul(char32_t character, std::u32string& out) {
   if (index % kHangulFinals != 0) out += static_cast<char32_t>(0x11a7 + index % kHangulFinals);
 }
 
-// The character that `text` begins with, and its size; size 0 where it is ill-formed.
-struct Decoded {
-  char32_t character = 0;
-  size_t size = 0;
-};
-
-Decoded DecodeFirst(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80) return {first, 1};
-  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return {};
-  char32_t character = first & (0x7fu >> size);
-  for (size_t i = 1; i < size; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xc0) != 0x80) return {};
-    character = character << 6 | (byte & 0x3f);
-  }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool is_surrogate = character >= 0xd800 && character <= 0xdfff;
-  if (character < kLeast[size] || character > 0x10ffff || is_surrogate) return {};
-  return {character, size};
-}
-
 }  // namespace
 
-std::u32string DecodeUtf8(std::string_view text) {
+std::u32string CharactersOf(std::string_view text) {
   std::u32string characters;
   characters.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    const Decoded decoded = DecodeFirst(text.substr(at));
-    characters +=
-        decoded.size == 0 ? static_cast<char32_t>(kReplacementCharacter) : decoded.character;
-    at += std::max<size_t>(decoded.size, 1);
+  while (!text.empty()) {
+    const base::CodePoint point = base::DecodeUtf8(text);
+    characters += point.value;
+    text.remove_prefix(point.size);
   }
   return characters;
-}
-
-void AppendUtf8(char32_t character, std::string& out) {
-  const auto put = [&](char32_t byte) { out += static_cast<char>(byte); };
-  if (character < 0x80) return put(character);
-  if (character < 0x800) {
-    put(0xc0 | character >> 6);
-  } else {
-    if (character < 0x10000) {
-      put(0xe0 | character >> 12);
-    } else {
-      put(0xf0 | character >> 18);
-      put(0x80 | (character >> 12 & 0x3f));
-    }
-    put(0x80 | (character >> 6 & 0x3f));
-  }
-  put(0x80 | (character & 0x3f));
 }
 
 bool IsOther(char32_t character) {

@@ -8,12 +8,9 @@
 
 namespace intact::model {
 
-inline constexpr uint32_t kReplacementCharacter = 0xfffd;
-
 // The characters of `text`; for each byte that is no part of well-formed UTF-8,
-// kReplacementCharacter.
-std::u32string DecodeUtf8(std::string_view text);
-void AppendUtf8(char32_t character, std::string& out);
+// base::kReplacementCharacter.
+std::u32string CharactersOf(std::string_view text);
 
 bool IsOther(char32_t character);           // Categories Cc, Cf, Co, Cs: controls, formats.
 bool IsNonspacingMark(char32_t character);  // Category Mn.

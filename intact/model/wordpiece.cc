@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "intact/base/utf8.h"
 #include "intact/model/json_fields.h"
 #include "intact/model/unicode.h"
 
@@ -158,7 +159,7 @@ base::Status WordPiece::ReadAddedToken(std::string_view json) {
     return base::Corruption("an added token lacks its content or its id");
   if (added_.size() == kAddedTokensMax) return Unfit("over 1,000 added tokens");
   if (!is_plain) return Unfit("the added token " + text + " with options");
-  token.text = DecodeUtf8(text);
+  token.text = CharactersOf(text);
   token.id = static_cast<uint32_t>(*id);
   id_bound_ = std::max(id_bound_, *id + 1);
   added_.push_back(std::move(token));
@@ -170,7 +171,7 @@ void WordPiece::FindMedian() {
   for (const auto& [text, id] : ids_) sizes.push_back(static_cast<uint32_t>(CharacterCount(text)));
   for (const AddedToken& token : added_) {
     std::string text;
-    for (const char32_t character : token.text) AppendUtf8(character, text);
+    for (const char32_t character : token.text) base::AppendUtf8(character, text);
     if (!ids_.contains(text)) sizes.push_back(static_cast<uint32_t>(token.text.size()));
   }
   std::sort(sizes.begin(), sizes.end());
@@ -187,7 +188,7 @@ std::u32string WordPiece::Normalise(std::u32string_view text) const {
   };
   pass(normaliser_.cleans, [&](char32_t c) {
     const bool is_space = c == '\t' || c == '\n' || c == '\r';
-    if (c == 0 || c == kReplacementCharacter || (!is_space && IsOther(c))) return;
+    if (c == 0 || c == base::kReplacementCharacter || (!is_space && IsOther(c))) return;
     next += IsBertSpace(c) ? U' ' : c;
   });
   pass(normaliser_.separates_chinese, [&](char32_t c) {
@@ -212,7 +213,7 @@ void WordPiece::TokeniseWord(std::u32string_view word, std::vector<uint32_t>& id
   std::vector<size_t> begins;
   for (const char32_t character : word) {
     begins.push_back(bytes.size());
-    AppendUtf8(character, bytes);
+    base::AppendUtf8(character, bytes);
   }
   begins.push_back(bytes.size());
   const size_t count_before = ids.size();
@@ -266,7 +267,7 @@ const WordPiece::AddedToken* WordPiece::AddedTokenAt(std::u32string_view text) c
 
 std::vector<uint32_t> WordPiece::Tokenise(std::string_view text, size_t character_count_max,
                                           size_t token_count_max) const {
-  std::u32string characters = DecodeUtf8(text);
+  std::u32string characters = CharactersOf(text);
   if (characters.size() > character_count_max) characters.resize(character_count_max);
   const std::u32string_view all = characters;
   std::vector<uint32_t> ids;

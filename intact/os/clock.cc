@@ -27,6 +27,10 @@ const Clock& RealClock() {
   return instance;
 }
 
+double SecondsSince(int64_t begin_ns) {
+  return static_cast<double>(RealClock().monotonic_ns() - begin_ns) * 1e-9;
+}
+
 int64_t ThreadProcessorTimeNs() {
   struct timespec now {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

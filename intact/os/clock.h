@@ -16,6 +16,8 @@ class Clock {
 
 // The real one; lives for the whole process.
 const Clock& RealClock();
+// Since RealClock().monotonic_ns() was `begin_ns`.
+double SecondsSince(int64_t begin_ns);
 
 // Nanoseconds of processor time that this thread has used; for bounding work, whatever else runs on
 // the machine.

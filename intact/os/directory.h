@@ -20,7 +20,14 @@ struct FileStat {
   int64_t ctime_ns = 0;
   uint64_t inode = 0;
   uint64_t device = 0;
+
+  // What changes a file's bytes changes one of these, unless it is done within kStatSettledNs.
+  bool operator==(const FileStat&) const = default;
 };
+
+// Two changes of a file so near to each other may leave the same times: the clock of files is
+// coarse.
+inline constexpr int64_t kStatSettledNs = 20'000'000;
 
 struct DirectoryEntry {
   std::string name;  // Bytes as the file system holds them.

@@ -66,6 +66,10 @@ void PrepareProcess() {
 
 unsigned ProcessorCount() { return std::max(1u, std::thread::hardware_concurrency()); }
 
+unsigned ThreadCountOr(unsigned wanted) {
+  return wanted > 0 ? wanted : std::min(8u, ProcessorCount());
+}
+
 bool IsTerminal(int descriptor) { return isatty(descriptor) == 1; }
 
 int TerminalWidth(int descriptor, int otherwise) {

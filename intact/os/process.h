@@ -30,6 +30,9 @@ void ReleaseFreeMemory();
 void PrepareProcess();
 
 unsigned ProcessorCount();
+// Threads that work is shared among: `wanted`, or where that is 0, one for each processor, at most
+// 8.
+unsigned ThreadCountOr(unsigned wanted);
 
 bool IsTerminal(int descriptor);
 // Columns of the terminal at `descriptor`, or `otherwise`.

@@ -30,6 +30,19 @@ class Bitmap {
     for (const uint64_t word : words_) count += static_cast<size_t>(std::popcount(word));
     return count;
   }
+  // Whether any of [begin, begin + count) is in it.
+  bool HasAny(size_t begin, size_t count) const {
+    const size_t end = begin + count;
+    for (size_t word = begin / 64; 64 * word < end; ++word) {
+      uint64_t bits = words_[word];
+      if (64 * word < begin) bits &= ~uint64_t{0} << (begin % 64);
+      if (64 * word + 64 > end) bits &= ~uint64_t{0} >> (64 - end % 64);
+      if (bits != 0) return true;
+    }
+    return false;
+  }
+  // Bytes of memory that the bits take.
+  size_t byte_size() const { return words_.size() * sizeof(uint64_t); }
   // Number i is bit i % 64 of word i / 64; bits beyond the size are clear.
   const uint64_t* words() const { return words_.data(); }
 

@@ -157,17 +157,22 @@ double QueryBounds::Product(const CodeRun& run, size_t row, const AlignedCode& c
 }
 
 double QueryBounds::SquareOf(const CodeRun& run, size_t row) const {
-  std::vector<int8_t> joined;
-  const int8_t* code = run.high == nullptr ? run.codes + row * run.stride : nullptr;
-  if (run.high != nullptr) {
-    joined.resize(run.stride);
-    const size_t at = row * (run.stride / 2);
-    simd::BestKernels().join_codes(run.high + at, run.low + at, run.stride, joined.data());
-    code = joined.data();
+  const simd::Kernels& kernels = simd::BestKernels();
+  const auto square_of = [&](const int8_t* code, size_t size) {
+    int32_t square;
+    kernels.dot_i8_rows(code, code, size, 1, size, &square);
+    return square;
+  };
+  if (run.high == nullptr) return square_of(run.codes + row * run.stride, run.stride);
+  int64_t sum = 0;
+  alignas(base::kCacheLineSize) int8_t joined[1024];
+  for (size_t begin = 0; begin < run.stride; begin += sizeof(joined)) {
+    const size_t size = std::min(sizeof(joined), run.stride - begin);
+    const size_t at = (row * run.stride + begin) / 2;
+    kernels.join_codes(run.high + at, run.low + at, size, joined);
+    sum += square_of(joined, size);
   }
-  int32_t square;
-  simd::BestKernels().dot_i8_rows(code, code, run.stride, 1, run.stride, &square);
-  return square;
+  return static_cast<double>(sum);
 }
 
 // `product` is that of the codes, times the query's scale; the row's is still to come.

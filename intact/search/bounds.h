@@ -17,21 +17,9 @@ struct ScoreBounds {
   double upper = 0;
 };
 
-// A code [stride], stride a multiple of 64, where loads of 64 bytes do not cross cache lines: half
+// Codes [stride], stride a multiple of 64, where loads of 64 bytes do not cross cache lines: half
 // the time of a scan otherwise.
-class AlignedCode {
- public:
-  explicit AlignedCode(size_t stride) : lines_(stride / sizeof(Line)) {}
-  size_t size() const { return lines_.size() * sizeof(Line); }
-  int8_t* data() { return lines_.data()->values; }
-  const int8_t* data() const { return lines_.data()->values; }
-
- private:
-  struct alignas(64) Line {
-    int8_t values[64] = {};
-  };
-  std::vector<Line> lines_;
-};
+using AlignedCode = base::AlignedVector<int8_t>;
 
 class QueryBounds {
  public:
@@ -43,6 +31,8 @@ class QueryBounds {
   size_t stride() const { return code_.size(); }
   const int8_t* code() const { return code_.data(); }          // [stride], for whole codes.
   const int8_t* arranged() const { return arranged_.data(); }  // [stride], for codes in halves.
+
+  int64_t code_sum() const { return code_sum_; }
 
   const simd::BoundTerms& terms(simd::BoundLayout layout) const {
     return terms_[static_cast<size_t>(layout)];
@@ -78,7 +68,7 @@ class QueryBounds {
   double rest_error_ = 0;  // >= | q - scale code - rest_scale rest_code |
   double code_norm_ = 0;   // >= | scale code |
   double norm_ = 0;        // >= | q |, by at most 1e-12 of it.
-  double rounding_ = 0;    // g of topk.cc.
+  double rounding_ = 0;    // g of the mathematics in bounds.cc.
   double unit_ = 1;
   simd::BoundTerms terms_[3];
 };

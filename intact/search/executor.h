@@ -21,4 +21,23 @@ class Executor {
   virtual base::Status Proceed() const { return base::Ok(); }
 };
 
+// Calls `body` for [0, count), by the executor when it is not null; less of them, and fails, when
+// that wants to stop.
+inline base::Status RunAll(Executor* executor, size_t count,
+                           const std::function<void(size_t)>& body) {
+  if (executor == nullptr) {
+    for (size_t i = 0; i < count; ++i) body(i);
+    return base::Ok();
+  }
+  const auto body_unless_stopped = [&](size_t i) {
+    if (executor->Proceed().ok()) body(i);
+  };
+  if (count == 1) {
+    body_unless_stopped(0);  // Nobody needs to be woken for it.
+  } else {
+    executor->Run(count, body_unless_stopped);
+  }
+  return executor->Proceed();
+}
+
 }  // namespace intact::search

@@ -18,15 +18,16 @@ namespace {
 // So few allowed rows are scanned exactly: their lists would have next to nothing of them.
 constexpr size_t kAllowedMin = 4'096;
 
-// A file may say that it is of the same training and have other lists.
-bool IsSameTraining(const Ivf& a, const Ivf& b) {
-  return a.header().training == b.header().training && a.list_count() == b.list_count();
-}
 constexpr size_t kBlockRows = 256;
 constexpr size_t kTaskRows = 16'384;  // In lists, for one call of the executor.
 // What is left to do exactly and is less than this is done on the thread at hand.
 constexpr size_t kSerialRows = 32'768;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// A file may say that it is of the same training and have other lists.
+bool IsSameTraining(const Ivf& a, const Ivf& b) {
+  return a.header().training == b.header().training && a.list_count() == b.list_count();
+}
 
 // With the whole bias the best list is that of the nearest centroid, which is best for a query like
 // the rows. Among rows of one length, queries that lie apart from them (questions, when rows are
@@ -300,15 +301,8 @@ base::Result<std::vector<Candidate>> ListSearch::ScanLists() {
   }
   std::vector<BestCandidates> best(tasks.size(), BestCandidates(candidate_count_));
   std::vector<base::Status> statuses(tasks.size());
-  const auto scan = [&](size_t i) {
-    if (options_.executor != nullptr) statuses[i] = options_.executor->Proceed();
-    if (statuses[i].ok()) statuses[i] = ScanSome(tasks[i], bounds, terms, best[i]);
-  };
-  if (options_.executor != nullptr && tasks.size() > 1) {
-    options_.executor->Run(tasks.size(), scan);
-  } else {
-    for (size_t i = 0; i < tasks.size(); ++i) scan(i);
-  }
+  const auto scan = [&](size_t i) { statuses[i] = ScanSome(tasks[i], bounds, terms, best[i]); };
+  INTACT_RETURN_IF_ERROR(RunAll(options_.executor, tasks.size(), scan));
   BestCandidates all(candidate_count_);
   for (size_t i = 0; i < tasks.size(); ++i) {
     INTACT_RETURN_IF_ERROR(statuses[i]);

@@ -81,17 +81,10 @@ class ThreadExecutor final : public Executor {
   }
 };
 
-struct alignas(64) Line {
-  std::byte bytes[64] = {};
-};
-
 // The file of a run, in memory.
 struct Built {
-  std::vector<Line> lines;
+  base::AlignedVector<std::byte> bytes;
   std::unique_ptr<const Ivf> ivf;
-  std::span<std::byte> bytes(size_t size) {
-    return {reinterpret_cast<std::byte*>(lines.data()), size};
-  }
 };
 
 Built Write(const IvfCentroids& centroids, const CodeRun& run, Executor* executor = nullptr) {
@@ -100,14 +93,12 @@ Built Write(const IvfCentroids& centroids, const CodeRun& run, Executor* executo
   EXPECT_TRUE(lists.ok());
   const auto size =
       WriteIvf({.segment = 3}, centroids, run, *lists, [&](uint64_t offset, base::ByteSpan bytes) {
-        if (built.lines.size() * 64 < offset + bytes.size()) {
-          built.lines.resize((offset + bytes.size() + 63) / 64);
-        }
-        std::copy(bytes.begin(), bytes.end(), built.bytes(built.lines.size() * 64).data() + offset);
+        built.bytes.resize(std::max<size_t>(built.bytes.size(), offset + bytes.size()));
+        std::copy(bytes.begin(), bytes.end(), built.bytes.data() + offset);
         return base::Ok();
       });
   EXPECT_TRUE(size.ok());
-  auto ivf = Ivf::Open(built.bytes(*size), "lists");
+  auto ivf = Ivf::Open(built.bytes, "lists");
   EXPECT_TRUE(ivf.ok()) << ivf.status().ToString();
   built.ivf = std::move(ivf).value();
   return built;
@@ -287,10 +278,7 @@ TEST(Ivf, ThreadsChangeNothing) {
   EXPECT_EQ(alone.Training(), together.Training());
   const Built first = Write(alone, source.runs()[0]);
   const Built second = Write(together, source.runs()[0], &threads);
-  ASSERT_EQ(first.lines.size(), second.lines.size());
-  for (size_t i = 0; i < first.lines.size(); ++i) {
-    EXPECT_TRUE(std::ranges::equal(first.lines[i].bytes, second.lines[i].bytes)) << i;
-  }
+  EXPECT_EQ(first.bytes, second.bytes);
   const Built other = Write(alone, source.runs()[1]);
   const Ivf* lists[] = {first.ivf.get(), other.ivf.get()};
   for (const std::vector<float>& query : Clustered(20, 9'000)) {
@@ -309,8 +297,8 @@ TEST(Ivf, DamagedListsAreErrors) {
   Built built = Write(Train(source, Metric::kCosine, 10), source.runs()[0]);
   const format::IvfHeader header = built.ivf->header();
   for (uint64_t at = header.lists_offset(); at < header.file_size; at += 1009) {
-    built.bytes(header.file_size)[at] ^= std::byte{1};
-    const auto ivf = Ivf::Open(built.bytes(header.file_size), "lists");
+    built.bytes[at] ^= std::byte{1};
+    const auto ivf = Ivf::Open(built.bytes, "lists");
     ASSERT_TRUE(ivf.ok());
     base::Status status;
     for (size_t list = 0; list < 10; ++list) {
@@ -318,7 +306,7 @@ TEST(Ivf, DamagedListsAreErrors) {
       if (!read.ok()) status = read.status();
     }
     EXPECT_EQ(status.code(), base::Code::kCorruption) << at;
-    built.bytes(header.file_size)[at] ^= std::byte{1};
+    built.bytes[at] ^= std::byte{1};
   }
 }
 

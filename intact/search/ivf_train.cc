@@ -9,6 +9,7 @@
 #include "intact/quant/quant.h"
 #include "intact/search/bounds.h"
 #include "intact/search/ivf.h"
+#include "intact/search/rows_by_list.h"
 #include "intact/simd/simd.h"
 
 namespace intact::search {
@@ -21,17 +22,6 @@ constexpr size_t kBlockRows = 64;  // Whose halves stay in the innermost cache.
 constexpr size_t kCentroidsAtOnce = 4;
 constexpr size_t kPieceLists = 16;  // Whose means one call of the executor makes.
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-base::Status RunPieces(Executor* executor, size_t count, const std::function<void(size_t)>& body) {
-  if (executor == nullptr) {
-    for (size_t i = 0; i < count; ++i) body(i);
-    return base::Ok();
-  }
-  executor->Run(count, [&](size_t i) {
-    if (executor->Proceed().ok()) body(i);
-  });
-  return executor->Proceed();
-}
 
 // Codes [n, stride] with what each is multiplied by.
 struct Rows {
@@ -176,7 +166,7 @@ class Trainer {
       firsts.push_back(end);
       end += run.count;
     }
-    return RunPieces(options_.executor, (count + kPieceRows - 1) / kPieceRows, [&](size_t piece) {
+    return RunAll(options_.executor, (count + kPieceRows - 1) / kPieceRows, [&](size_t piece) {
       for (size_t i = piece * kPieceRows; i < std::min(count, (piece + 1) * kPieceRows); ++i) {
         const size_t begin = i * row_count_ / count;
         const size_t width = std::max<size_t>(1, (i + 1) * row_count_ / count - begin);
@@ -215,7 +205,7 @@ class Trainer {
     const size_t stride = sample.stride;
     const PreparedCentroids prepared(centroid_codes_.data(), stride, centroids_.list_count);
     const size_t pieces = (sample.count() + kBlockRows - 1) / kBlockRows;
-    return RunPieces(options_.executor, pieces, [&](size_t piece) {
+    return RunAll(options_.executor, pieces, [&](size_t piece) {
       const size_t begin = piece * kBlockRows;
       const size_t count = std::min(kBlockRows, sample.count() - begin);
       HalfBlock block(stride);
@@ -231,33 +221,19 @@ class Trainer {
     });
   }
 
-  // members_[ends_[l - 1], ends_[l]) are the sample's rows in list l, ascending.
-  void GroupByList() {
-    ends_.assign(centroids_.list_count, 0);
-    for (const uint32_t list : lists_) ++ends_[list];
-    size_t begin = 0;
-    for (size_t& end : ends_) begin += std::exchange(end, begin);
-    members_.resize(lists_.size());
-    for (size_t i = 0; i < lists_.size(); ++i) {
-      members_[ends_[lists_[i]]++] = static_cast<uint32_t>(i);
-    }
-  }
-  std::span<uint32_t> MembersOf(size_t list) {
-    const size_t begin = list == 0 ? 0 : ends_[list - 1];
-    return std::span(members_).subspan(begin, ends_[list] - begin);
-  }
+  void GroupByList() { members_ = RowsByList(lists_, centroids_.list_count); }
 
   // A list that nobody is near takes every second row of the longest one that was not yet split.
   void SplitForEmpty() {
     std::vector<uint32_t> by_size(centroids_.list_count);
     std::iota(by_size.begin(), by_size.end(), 0u);
     std::stable_sort(by_size.begin(), by_size.end(), [&](uint32_t a, uint32_t b) {
-      return MembersOf(a).size() > MembersOf(b).size();
+      return members_.Of(a).size() > members_.Of(b).size();
     });
     size_t donor = 0;
     for (size_t l = centroids_.list_count; l-- > 0 && donor < l;) {
-      if (!MembersOf(by_size[l]).empty()) break;
-      const std::span<uint32_t> rows = MembersOf(by_size[donor++]);
+      if (!members_.Of(by_size[l]).empty()) break;
+      const std::span<const uint32_t> rows = members_.Of(by_size[donor++]);
       if (rows.size() < 2) break;
       for (size_t i = 1; i < rows.size(); i += 2) lists_[rows[i]] = by_size[l];
     }
@@ -267,7 +243,7 @@ class Trainer {
   base::Status TakeMeans(const Rows& sample, bool is_last) {
     const size_t lists = centroids_.list_count;
     INTACT_RETURN_IF_ERROR(
-        RunPieces(options_.executor, (lists + kPieceLists - 1) / kPieceLists, [&](size_t piece) {
+        RunAll(options_.executor, (lists + kPieceLists - 1) / kPieceLists, [&](size_t piece) {
           for (size_t l = piece * kPieceLists; l < std::min(lists, (piece + 1) * kPieceLists);
                ++l) {
             is_last ? TakeSpread(sample, l) : TakeMean(sample, l);
@@ -281,7 +257,7 @@ class Trainer {
   }
 
   void TakeMean(const Rows& sample, size_t list) {
-    const std::span<const uint32_t> rows = MembersOf(list);
+    const std::span<const uint32_t> rows = members_.Of(list);
     if (rows.empty()) return;  // Keeps its place.
     const size_t stride = sample.stride;
     std::vector<float> sums(stride);
@@ -304,7 +280,7 @@ class Trainer {
 
   // |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2)
   void TakeSpread(const Rows& sample, size_t list) {
-    const std::span<const uint32_t> rows = MembersOf(list);
+    const std::span<const uint32_t> rows = members_.Of(list);
     double sum = 0;
     for (const uint32_t row : rows) {
       sum += static_cast<double>(sample.squares[row]) - 2 * static_cast<double>(values_[row]);
@@ -318,11 +294,10 @@ class Trainer {
   const IvfTrainOptions& options_;
   size_t row_count_ = 0;
   IvfCentroids centroids_;
-  AlignedCode centroid_codes_{0};
+  AlignedCode centroid_codes_;
   std::vector<uint32_t> lists_;  // Of the sample's rows, and their values there.
   std::vector<float> values_;
-  std::vector<uint32_t> members_;
-  std::vector<size_t> ends_;
+  RowsByList members_;
 };
 
 }  // namespace
@@ -365,7 +340,7 @@ base::Result<std::vector<uint32_t>> AssignRows(const IvfCentroids& centroids, co
         std::copy_n(nearest.lists, count, lists.begin() + static_cast<std::ptrdiff_t>(row));
       }
     };
-    INTACT_RETURN_IF_ERROR(RunPieces(executor, (step_count + kPieceRows - 1) / kPieceRows, assign));
+    INTACT_RETURN_IF_ERROR(RunAll(executor, (step_count + kPieceRows - 1) / kPieceRows, assign));
     if (progress) progress(step + step_count, run.count);
   }
   return lists;

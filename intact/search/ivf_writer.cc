@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <utility>
+
+#include "intact/search/rows_by_list.h"
 
 namespace intact::search {
 namespace {
@@ -13,7 +14,7 @@ class Writer {
  public:
   Writer(const IvfIdentity& identity, const IvfCentroids& centroids, const CodeRun& run,
          std::span<const uint32_t> lists, const IvfSink& sink)
-      : centroids_(centroids), run_(run), lists_(lists), sink_(sink) {
+      : centroids_(centroids), run_(run), rows_(lists, centroids.list_count), sink_(sink) {
     header_.store = identity.store;
     header_.segment = identity.segment;
     header_.segment_digest = identity.segment_digest;
@@ -25,17 +26,14 @@ class Writer {
   }
 
   base::Result<uint64_t> Run() {
-    OrderRows();
     const uint32_t seed = header_.crc_seed();
     uint64_t offset = header_.lists_offset();
     std::vector<format::IvfListEntry> table;
-    size_t begin = 0;
-    for (const size_t end : ends_) {
-      const auto count = static_cast<uint32_t>(end - begin);
+    for (size_t list = 0; list < rows_.list_count(); ++list) {
+      const auto count = static_cast<uint32_t>(rows_.Of(list).size());
       table.push_back({offset, count, 0});
-      INTACT_ASSIGN_OR_RETURN(table.back().crc, WriteList(begin, count, offset, seed));
+      INTACT_ASSIGN_OR_RETURN(table.back().crc, WriteList(rows_.Of(list), offset, seed));
       offset += header_.ListSize(count);
-      begin = end;
     }
     header_.file_size = offset;
     const auto part = [&](uint64_t at, base::ByteSpan bytes, uint64_t next, uint32_t& crc) {
@@ -56,23 +54,11 @@ class Writer {
   }
 
  private:
-  // rows_[ends_[l - 1], ends_[l]) are the rows of list l, ascending.
-  void OrderRows() {
-    ends_.assign(centroids_.list_count, 0);
-    for (const uint32_t list : lists_) ++ends_[list];
-    size_t begin = 0;
-    for (size_t& end : ends_) begin += std::exchange(end, begin);
-    rows_.resize(lists_.size());
-    for (size_t row = 0; row < lists_.size(); ++row) {
-      rows_[ends_[lists_[row]]++] = static_cast<uint32_t>(row);
-    }
-  }
-
-  // Rows [begin, begin + count) of `rows_`, in pieces of the buffer. Gives the list's checksum.
-  base::Result<uint32_t> WriteList(size_t begin, uint32_t count, uint64_t offset, uint32_t seed) {
+  // In pieces of the buffer. Gives the list's checksum.
+  base::Result<uint32_t> WriteList(std::span<const uint32_t> rows, uint64_t offset, uint32_t seed) {
     crc_ = seed;
     offset_ = offset;
-    const std::span<const uint32_t> rows = std::span(rows_).subspan(begin, count);
+    const auto count = static_cast<uint32_t>(rows.size());
     const size_t half = run_.stride / 2;
     for (const uint32_t row : rows) {
       INTACT_RETURN_IF_ERROR(Put(std::as_bytes(std::span(run_.high + row * half, half))));
@@ -81,7 +67,7 @@ class Writer {
       INTACT_RETURN_IF_ERROR(Put(std::as_bytes(std::span(run_.bounds + row, 1))));
     }
     INTACT_RETURN_IF_ERROR(Put(std::as_bytes(rows)));
-    const size_t size = size_t{count} * (half + format::kIvfRowTailSize);
+    const size_t size = rows.size() * (half + format::kIvfRowTailSize);
     const std::byte zeros[format::kIvfAlignment] = {};
     INTACT_RETURN_IF_ERROR(Put(std::span(zeros).first(header_.ListSize(count) - size)));
     INTACT_RETURN_IF_ERROR(Flush());
@@ -102,11 +88,9 @@ class Writer {
 
   const IvfCentroids& centroids_;
   const CodeRun& run_;
-  std::span<const uint32_t> lists_;
+  RowsByList rows_;
   const IvfSink& sink_;
   format::IvfHeader header_;
-  std::vector<uint32_t> rows_;
-  std::vector<size_t> ends_;
   base::Bytes buffer_;
   uint32_t crc_ = 0;
   uint64_t offset_ = 0;  // Of the buffer in the file.

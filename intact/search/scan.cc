@@ -108,18 +108,6 @@ class BlockScan {
   size_t summed_rows_ = 0;
 };
 
-// Calls `body` for [0, count); with an executor, unless it wants to stop.
-base::Status RunAll(Executor* executor, size_t count, const std::function<void(size_t)>& body) {
-  if (executor == nullptr) {
-    for (size_t i = 0; i < count; ++i) body(i);
-    return base::Ok();
-  }
-  executor->Run(count, [&](size_t i) {
-    if (executor->Proceed().ok()) body(i);
-  });
-  return executor->Proceed();
-}
-
 }  // namespace
 
 base::Result<std::vector<ScanResult>> ScanRows(std::span<const CodeRun> runs,

@@ -18,10 +18,6 @@ namespace {
 constexpr size_t kDimensionsMax = 65536;  // The kernels' limit.
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-bool IsBetter(const VectorHit& a, const VectorHit& b) {
-  return a.score != b.score ? a.score > b.score : a.id < b.id;
-}
-
 // The k-th best score so far; what a newcomer must reach.
 class BestScores {
  public:
@@ -65,7 +61,7 @@ void Choose(const TopKOptions& options, std::vector<VectorHit>& hits) {
     }
   }
   std::erase_if(hits, [&](const VectorHit& hit) { return static_cast<double>(hit.score) < worst; });
-  std::sort(hits.begin(), hits.end(), IsBetter);
+  std::sort(hits.begin(), hits.end(), IsBetterHit);
 }
 
 base::Result<TopKResult> ScoreCandidates(const VectorSource& source, const QueryBounds& query,
@@ -131,11 +127,7 @@ base::Status SearchSome(const VectorSource& source, std::span<const float> queri
   const auto score = [&](size_t q) {
     scored[q] = ScoreCandidates(source, bounds[q], scans[q], options);
   };
-  if (options.executor != nullptr && count > 1) {
-    options.executor->Run(count, score);
-  } else {
-    for (size_t q = 0; q < count; ++q) score(q);
-  }
+  INTACT_RETURN_IF_ERROR(RunAll(options.executor, count, score));
   for (base::Result<TopKResult>& result : scored) {
     if (!result.ok()) return result.status();
     results.push_back(std::move(result).value());

@@ -52,6 +52,11 @@ struct VectorHit {
   bool operator==(const VectorHit&) const = default;
 };
 
+// The order of hits: by score, ties by id.
+inline bool IsBetterHit(const VectorHit& a, const VectorHit& b) {
+  return a.score != b.score ? a.score > b.score : a.id < b.id;
+}
+
 struct TopKResult {
   // Score descending, then id ascending. All rows that tie with the k-th score are here, so more
   // than k are possible: a caller may order ties by more than the id.

@@ -12,8 +12,6 @@ using base::Result;
 using base::Status;
 
 constexpr size_t kVersionsNamedMax = 16;
-// No store counts so far; from higher numbers there would be no next one.
-constexpr uint64_t kVersionCredibleMax = uint64_t{1} << 61;
 constexpr std::string_view kNothingLost = "Nothing is lost: another copy holds the same.";
 
 std::string VersionText(const std::vector<uint64_t>& versions) {
@@ -131,7 +129,7 @@ class Examiner {
 
   void NoteVersionMax() {
     const auto note = [&](uint64_t version) {
-      if (version <= kVersionCredibleMax) {
+      if (version <= kNumberCredibleMax) {
         found_.version_max = std::max(found_.version_max, version);
       }
     };
@@ -147,7 +145,7 @@ class Examiner {
     uint64_t newest = 0;
     for (const std::string& name : found_.inventory.names) {
       const auto [kind, number] = ParseStoreName(name);
-      if (kind == StoreName::kManifest && number <= kVersionCredibleMax) {
+      if (kind == StoreName::kManifest && number <= kNumberCredibleMax) {
         newest = std::max(newest, number);
       }
     }

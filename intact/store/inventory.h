@@ -17,6 +17,9 @@
 
 namespace intact::store {
 
+// No store counts so far; from higher numbers of versions and files there would be no next one.
+inline constexpr uint64_t kNumberCredibleMax = uint64_t{1} << 61;
+
 // A frame of which at least a head is whole. Places are offsets in the journal's file.
 struct FoundFrame {
   format::FrameHead head;

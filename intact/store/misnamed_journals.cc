@@ -6,8 +6,6 @@
 
 namespace intact::store {
 
-constexpr uint64_t kNumberCredibleMax = uint64_t{1} << 61;
-
 std::vector<MisnamedJournal> FindMisnamedJournals(const std::vector<FoundJournal>& journals) {
   std::map<uint64_t, size_t> claims;  // How many files are this journal.
   for (const FoundJournal& journal : journals) {
