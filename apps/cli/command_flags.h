@@ -9,7 +9,7 @@ namespace intact::cli {
 inline constexpr uint64_t kSecondsPerDay = 86400;
 
 inline constexpr std::string_view kColorChoices[] = {"auto", "always", "never"};
-inline constexpr std::string_view kMetricChoices[] = {"cosine", "dot", "euclidean"};
+inline constexpr std::string_view kMetricChoices[] = {"cosine", "dot", "euclidean", "hamming"};
 
 inline constexpr Flag kHelp{.name = "help", .letter = 'h', .help = "show this help"};
 inline constexpr Flag kColor{.name = "color",
@@ -66,7 +66,9 @@ inline constexpr Flag kVectorModel{
 inline constexpr Flag kMetric{
     .name = "metric",
     .kind = FlagKind::kChoice,
-    .help = "how vectors compare (default: that of the collection, or cosine)",
+    .help =
+        "how vectors compare (default: that of the collection, or cosine); hamming is for "
+        "vectors of zeros and ones",
     .choices = kMetricChoices};
 
 inline constexpr Flag kDimensions{

@@ -86,7 +86,8 @@ inline constexpr Command kQueryCommand{
     .description =
         "Searches the collection in the folder COLLECTION, or at --store, for the records whose "
         "vectors score best by its metric: cosine, dot (the inner product) or euclidean (minus "
-        "the squared distance). The answer is that of a full float32 scan, scores to the bit; "
+        "the squared distance), or, of vectors of zeros and ones, hamming (minus the number of "
+        "components that differ). The answer is that of a full float32 scan, scores to the bit; "
         "ties go by id. Filters are applied before the best are chosen, so there are as many "
         "results as there are records that pass.\n\n"
         "A condition compares a field of the metadata: KEY=VALUE, !=, <, <=, >, >=; KEY alone is "

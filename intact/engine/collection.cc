@@ -7,7 +7,7 @@
 namespace intact::engine {
 namespace {
 
-constexpr std::string_view kMetricNames[] = {"cosine", "dot", "euclidean"};
+constexpr std::string_view kMetricNames[] = {"cosine", "dot", "euclidean", "hamming"};
 constexpr std::string_view kKeyDomain{"intact record\0", 14};
 
 // Rows of a segment must not have each other's ids, and places must be as the format says.

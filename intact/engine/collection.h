@@ -18,7 +18,7 @@
 
 namespace intact::engine {
 
-// "cosine", "dot" or "euclidean".
+// "cosine", "dot", "euclidean" or "hamming".
 std::string_view MetricName(format::Metric metric);
 
 class CollectionView {

@@ -154,6 +154,12 @@ class CollectionSearcherImpl final : public CollectionSearcher {
                                      (std::isnan(query[j]) ? "a NaN" : "an infinity") +
                                      " as value " + std::to_string(j));
       }
+      const bool is_binary =
+          std::all_of(query.begin(), query.end(), [](float x) { return x == 0 || x == 1; });
+      if (!is_binary && snapshot().spec().metric == format::Metric::kHamming) {
+        return base::InvalidArgument(
+            which + " has other values than 0 and 1: the collection's metric is hamming");
+      }
       const bool is_zero = std::all_of(query.begin(), query.end(), [](float x) { return x == 0; });
       if (is_zero && snapshot().spec().metric == format::Metric::kCosine) {
         return base::InvalidArgument(which +

@@ -33,7 +33,8 @@ struct VectorSearchRequest {
 
   std::vector<float> queries;  // [n, d] row-major.
   size_t k = 10;               // kAll with a minimum score: a range search.
-  // By metric: cosine; inner product; minus the squared distance. Larger is nearer.
+  // By metric: cosine; inner product; minus the squared distance; minus the number of components
+  // that differ. Larger is nearer.
   std::optional<float> minimum_score;
   RecordFilter filter;
   // At most `per_group` hits with the same value of this metadata field (MetadataCondition::key
@@ -103,7 +104,7 @@ class CollectionSearcher {
   virtual uint64_t version() const = 0;
   virtual uint32_t dimensions() const = 0;
   virtual uint64_t record_count() const = 0;
-  // "cosine", "dot" or "euclidean".
+  // "cosine", "dot", "euclidean" or "hamming".
   virtual std::string_view metric() const = 0;
 
   // kInvalidArgument for queries of another dimension, with a NaN or an infinity or, by cosine, of

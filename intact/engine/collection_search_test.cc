@@ -54,6 +54,10 @@ class CollectionSearchTest : public ::testing::Test {
 
   std::vector<float> RandomVector() {
     std::vector<float> vector(kDimensions);
+    if (metric_ == format::Metric::kHamming) {
+      for (float& x : vector) x = static_cast<float>(random_() % 2);
+      return vector;
+    }
     // Few values, so that scores tie now and then; some rows are zero.
     const bool is_coarse = random_() % 4 == 0;
     const bool is_zero = random_() % 97 == 0;
@@ -164,8 +168,8 @@ class CollectionSearchTest : public ::testing::Test {
 TEST_F(CollectionSearchTest, GivesWhatAPlainScanGives) {
   ThreadPool pool(2);
   int number = 0;
-  for (const format::Metric metric :
-       {format::Metric::kCosine, format::Metric::kDot, format::Metric::kEuclidean}) {
+  for (const format::Metric metric : {format::Metric::kCosine, format::Metric::kDot,
+                                      format::Metric::kEuclidean, format::Metric::kHamming}) {
     for (const bool has_ids : {true, false}) {
       kept_.clear();
       std::filesystem::remove_all(Path());
@@ -180,7 +184,7 @@ TEST_F(CollectionSearchTest, GivesWhatAPlainScanGives) {
           request.queries.clear();
           for (int q = 0; q < 11; ++q) {
             std::vector<float> query = RandomVector();
-            query[0] += 0.5f;
+            if (metric != format::Metric::kHamming) query[0] += 0.5f;
             request.queries.insert(request.queries.end(), query.begin(), query.end());
           }
           const auto response = searcher->Search(request);
@@ -197,7 +201,7 @@ TEST_F(CollectionSearchTest, GivesWhatAPlainScanGives) {
       ++number;
     }
   }
-  EXPECT_EQ(number, 6);
+  EXPECT_EQ(number, 8);
 }
 
 TEST_F(CollectionSearchTest, FiltersComeBeforeTheTopK) {
@@ -375,6 +379,32 @@ TEST_F(CollectionSearchTest, TiesGoByIdWhateverTheOrderOfInsertion) {
   EXPECT_EQ(response->results[0].hits[0].id, "a");
   EXPECT_EQ(response->results[0].hits[1].id, "b");
   EXPECT_EQ(response->results[0].hits[2].id, "c");
+}
+
+TEST_F(CollectionSearchTest, ByHammingAScoreCountsWhatDiffers) {
+  Create(format::Metric::kHamming);
+  Put({"a"});
+  const std::vector<float> vector = kept_.at("a").vector;
+  VectorSearchRequest request;
+  request.queries = vector;
+  for (const size_t i : {0, 5, 23}) request.queries[i] = 1 - request.queries[i];
+  EXPECT_EQ((*Open()->Search(request)).results[0].hits.at(0).score, -3.0f);
+  request.queries[4] = 0.5f;
+  EXPECT_THAT(Open()->Search(request).status().message(), HasSubstr("other values than 0 and 1"));
+
+  std::vector<float> wrong = vector;
+  wrong[7] = -1;
+  format::VectorRows rows;
+  rows.count = 1;
+  rows.ids = {"b"};
+  rows.metadata = {""};
+  const auto bytes = std::as_bytes(std::span(wrong));
+  rows.elements.assign(bytes.begin(), bytes.end());
+  base::Status status = writer_->Add(rows);
+  if (status.ok()) status = writer_->Commit();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("value 7 of vector 0 is -1"));
+  EXPECT_EQ(Open()->record_count(), 1u);
 }
 
 TEST_F(CollectionSearchTest, RefusesWhatMakesNoSense) {

@@ -7,6 +7,7 @@ search::Metric SearchMetric(format::Metric metric) {
     case format::Metric::kDot:
       return search::Metric::kInnerProduct;
     case format::Metric::kEuclidean:
+    case format::Metric::kHamming:  // Each component that differs adds exactly 1.
       return search::Metric::kNegativeSquaredDistance;
     default:
       return search::Metric::kCosine;

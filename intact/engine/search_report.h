@@ -78,7 +78,7 @@ struct SearchBenchOptions {
   std::string questions;    // Or texts, one a line, to be embedded and asked: of an index.
   std::string model;        // That embeds them; empty: the built-in one.
   size_t query_count = 1'000;
-  std::string metric;  // "cosine", "dot" or "euclidean"; empty: the store's, or cosine.
+  std::string metric;  // "cosine", "dot", "euclidean" or "hamming"; empty: the store's, or cosine.
   uint64_t seed = 1;
   size_t k = 10;
   unsigned threads = 2;  // Of the way that uses several; also for getting ready.

@@ -322,7 +322,7 @@ Status SearchSet::SetMetric(const SearchSetOptions& options, std::string_view ot
   const std::string_view name = options.metric.empty() ? otherwise : options.metric;
   const std::optional<format::Metric> metric = ParseMetric(name);
   if (!metric) {
-    return base::InvalidArgument("vectors compare by cosine, dot or euclidean, not by " +
+    return base::InvalidArgument("vectors compare by cosine, dot, euclidean or hamming, not by " +
                                  std::string(name));
   }
   metric_ = SearchMetric(*metric);

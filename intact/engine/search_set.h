@@ -24,9 +24,9 @@ struct SearchSetOptions {
   std::string questions;       // Or a file of texts, one a line, for an index to be asked.
   std::string model;           // That embeds them; empty: the built-in one.
   size_t query_count = 1'000;  // At most.
-  std::string metric;          // "cosine", "dot" or "euclidean"; empty: the store's, or cosine.
-  uint64_t seed = 1;           // Of all that is made or drawn.
-  unsigned thread_count = 1;   // For getting it ready.
+  std::string metric;  // "cosine", "dot", "euclidean" or "hamming"; empty: the store's, or cosine.
+  uint64_t seed = 1;   // Of all that is made or drawn.
+  unsigned thread_count = 1;  // For getting it ready.
 };
 
 class SearchSet {

@@ -240,8 +240,8 @@ base::Result<ExportReport> ExportView(const CollectionView& view, const ExportOp
 }  // namespace
 
 std::optional<format::Metric> ParseMetric(std::string_view name) {
-  for (const auto metric :
-       {format::Metric::kCosine, format::Metric::kDot, format::Metric::kEuclidean}) {
+  for (const auto metric : {format::Metric::kCosine, format::Metric::kDot,
+                            format::Metric::kEuclidean, format::Metric::kHamming}) {
     if (MetricName(metric) == name) return metric;
   }
   return std::nullopt;

@@ -16,7 +16,8 @@
 
 namespace intact::engine {
 
-// "cosine", "dot" or "euclidean"; "f32", "npy", "jsonl" or "arrow". nullopt for other names.
+// "cosine", "dot", "euclidean" or "hamming"; "f32", "npy", "jsonl" or "arrow". nullopt for other
+// names.
 std::optional<format::Metric> ParseMetric(std::string_view name);
 std::optional<format::VectorFileKind> ParseVectorFileKind(std::string_view name);
 

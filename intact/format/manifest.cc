@@ -102,7 +102,7 @@ Status CheckHead(const ManifestHead& head, uint64_t size, const std::string& wha
   if (head.element_type != static_cast<uint32_t>(ElementType::kFloat32)) {
     return base::Unsupported(what + ": unknown element type " + std::to_string(head.element_type));
   }
-  if (head.metric < 1 || head.metric > 3) {
+  if (head.metric < 1 || head.metric > kMetricMax) {
     return base::Unsupported(what + ": unknown metric " + std::to_string(head.metric));
   }
   return base::Ok();
@@ -205,10 +205,11 @@ Status CheckTagName(std::string_view name) {
 }
 
 std::string CollectionSpec::ToString() const {
-  static constexpr const char* kMetricNames[] = {"?", "cosine", "dot product", "Euclidean"};
+  static constexpr const char* kMetricNames[] = {"?", "cosine", "dot product", "Euclidean",
+                                                 "Hamming"};
   const auto index = static_cast<uint32_t>(metric);
   return "\"" + name + "\" of " + std::to_string(dimensions) + " dimensions, metric " +
-         kMetricNames[index <= 3 ? index : 0] + ", model \"" + model + "\"";
+         kMetricNames[index <= kMetricMax ? index : 0] + ", model \"" + model + "\"";
 }
 
 Status CheckSpec(const CollectionSpec& spec) {
@@ -222,7 +223,7 @@ Status CheckSpec(const CollectionSpec& spec) {
                                  std::to_string(kNameSizeMax) + " bytes");
   }
   const auto metric = static_cast<uint32_t>(spec.metric);
-  if (metric < 1 || metric > 3) {
+  if (metric < 1 || metric > kMetricMax) {
     return base::InvalidArgument("unknown metric " + std::to_string(metric));
   }
   return base::Ok();

@@ -13,7 +13,13 @@ namespace intact::format {
 
 // Persistent numbers.
 enum class ElementType : uint32_t { kFloat32 = 1 };
-enum class Metric : uint32_t { kCosine = 1, kDot = 2, kEuclidean = 3 };
+enum class Metric : uint32_t {
+  kCosine = 1,
+  kDot = 2,
+  kEuclidean = 3,
+  kHamming = 4,  // Of vectors of zeros and ones.
+};
+inline constexpr uint32_t kMetricMax = 4;
 
 inline constexpr uint32_t kDimensionsMax = 65536;
 inline constexpr uint64_t kNameSizeMax = 4096;  // Of a collection's name, and of a model identity.

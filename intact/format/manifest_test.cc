@@ -78,7 +78,7 @@ TEST(Manifest, JudgesEachFieldByItself) {
       {"no dimensions", 72, 0, Code::kCorruption},
       {"too many dimensions", 72, 65537, Code::kCorruption},
       {"element type", 76, 2, Code::kUnsupported},
-      {"metric", 80, 4, Code::kUnsupported},
+      {"metric", 80, 5, Code::kUnsupported},
       {"name size", 84, 0xffffffff, Code::kCorruption},
       {"engine state size", 100, 0xffffffff, Code::kCorruption},
       {"history count", 92, 3, Code::kCorruption},

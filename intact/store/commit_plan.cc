@@ -85,7 +85,7 @@ Status CheckMerge(const CommitRequest& request, const Snapshot& current) {
 }
 
 Status CheckRequest(const CommitRequest& request, const Snapshot& current) {
-  INTACT_RETURN_IF_ERROR(CheckRows(request.rows, current.spec().dimensions));
+  INTACT_RETURN_IF_ERROR(CheckRows(request.rows, current.spec()));
   if (request.engine_state.size() > format::kEngineStateSizeMax) {
     return base::Full("the engine state has " + std::to_string(request.engine_state.size()) +
                       " bytes; the limit is " + std::to_string(format::kEngineStateSizeMax));
@@ -161,7 +161,8 @@ std::vector<SegmentPlan> SplitRuns(Replacement& replacement, uint32_t rows_max,
 
 }  // namespace
 
-Status CheckRows(const NewRows& rows, uint32_t dimensions) {
+Status CheckRows(const NewRows& rows, const CollectionSpec& spec) {
+  const uint32_t dimensions = spec.dimensions;
   if (rows.vectors.size() != rows.keys.size() * dimensions) {
     return base::InvalidArgument(std::to_string(rows.keys.size()) + " keys of " +
                                  std::to_string(dimensions) + " dimensions need " +
@@ -171,7 +172,14 @@ Status CheckRows(const NewRows& rows, uint32_t dimensions) {
   if (rows.keys.size() > std::numeric_limits<uint32_t>::max()) {
     return base::Full("a commit takes at most 4294967295 new rows");
   }
-  return base::Ok();
+  if (spec.metric != format::Metric::kHamming) return base::Ok();
+  const auto other = std::find_if(rows.vectors.begin(), rows.vectors.end(),
+                                  [](float x) { return x != 0 && x != 1; });
+  if (other == rows.vectors.end()) return base::Ok();
+  const auto at = static_cast<size_t>(other - rows.vectors.begin());
+  return base::InvalidArgument("value " + std::to_string(at % dimensions) + " of vector " +
+                               std::to_string(at / dimensions) + " is " + std::to_string(*other) +
+                               ": with the metric hamming all are 0 or 1");
 }
 
 CommitPlan PlanSame(const Snapshot& current, const PlanOptions& options) {

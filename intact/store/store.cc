@@ -236,8 +236,7 @@ Result<uint64_t> Store::Commit(const CommitRequest& request) {
 }
 
 Result<uint64_t> Store::Write(const WriteBatch& batch) {
-  const uint32_t dimensions = snapshot()->spec().dimensions;
-  INTACT_RETURN_IF_ERROR(CheckRows(batch.puts, dimensions));
+  INTACT_RETURN_IF_ERROR(CheckRows(batch.puts, snapshot()->spec()));
   State::Waiting waiting;
   waiting.batch = &batch;
   state_->Enqueue(waiting);

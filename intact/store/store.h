@@ -66,8 +66,9 @@ struct NewRows {
   std::span<const float> vectors;      // [n, d] row-major
 };
 
-// kInvalidArgument unless there are `dimensions` values for each key.
-base::Status CheckRows(const NewRows& rows, uint32_t dimensions);
+// kInvalidArgument unless there are spec.dimensions values for each key, by the Hamming metric
+// zeros and ones.
+base::Status CheckRows(const NewRows& rows, const CollectionSpec& spec);
 
 // Deletes, then puts: all of them or none.
 struct WriteBatch {

@@ -28,6 +28,8 @@ class Queries(harness.Sandbox):
         return [float32(self.random.gauss(0, 1)) for _ in range(DIMENSIONS)]
 
     def fill(self, count=400, metric="cosine"):
+        if metric == "hamming":
+            self.vector = lambda: [float(self.random.randrange(2)) for _ in range(DIMENSIONS)]
         lines = []
         for number in range(count):
             name = f"{'doc' if number % 2 else 'img'}/{number}"
@@ -43,6 +45,8 @@ class Queries(harness.Sandbox):
         dot = math.fsum(x * y for x, y in zip(a, b))
         if metric == "dot":
             return dot
+        if metric == "hamming":
+            return -sum(x != y for x, y in zip(a, b))
         if metric == "euclidean":
             return -math.fsum((x - y) ** 2 for x, y in zip(a, b))
         return dot / math.sqrt(math.fsum(x * x for x in a)) / math.sqrt(math.fsum(x * x for x in b))
@@ -71,7 +75,7 @@ class Queries(harness.Sandbox):
 
 class Answers(Queries):
     def test_each_metric_orders_as_a_plain_scan(self):
-        for metric in ("cosine", "dot", "euclidean"):
+        for metric in ("cosine", "dot", "euclidean", "hamming"):
             with self.subTest(metric=metric):
                 self.store = self.folder / metric
                 self.fill(300, metric)
