@@ -9,7 +9,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   endif()
   set_source_files_properties(${folder}/kernels_avx2.cc ${folder}/code_halves_avx2.cc PROPERTIES
     COMPILE_OPTIONS "${avx2}")
-  set_source_files_properties(${folder}/kernels_avx512.cc ${folder}/code_halves_avx512.cc PROPERTIES
+  set_source_files_properties(${folder}/kernels_avx512.cc ${folder}/code_halves_avx512.cc
+    ${folder}/reach_rows_avx512.cc PROPERTIES
     COMPILE_OPTIONS "${avx512}")
   set_source_files_properties(${folder}/kernels_avx512vbmi.cc PROPERTIES
     COMPILE_OPTIONS "${avx512};-mavx512vbmi")

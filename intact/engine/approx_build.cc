@@ -58,8 +58,7 @@ base::Status ApproxBuilder::Run(ApproxReport& report) {
 
 base::Status ApproxBuilder::ReadSegments() {
   for (const auto& segment : snapshot_->segments()) {
-    if (segment->row_count() < options_.rows_min || segment->location().journal != 0 ||
-        segment->codes().is_whole()) {
+    if (segment->row_count() < options_.rows_min || segment->location().journal != 0) {
       continue;
     }
     INTACT_RETURN_IF_ERROR(segment->CheckCodes());

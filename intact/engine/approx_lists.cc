@@ -60,8 +60,7 @@ base::Result<ApproxFile> OpenApproxFile(const std::string& store, const format::
   const format::IvfHeader& header = file.ivf->header();
   if (header.store != uuid || header.segment != segment.id() ||
       header.segment_digest != segment.entry().header_digest ||
-      header.row_count != segment.row_count() || header.dimensions != segment.dimensions() ||
-      segment.codes().is_whole()) {
+      header.row_count != segment.row_count() || header.dimensions != segment.dimensions()) {
     return base::Corruption(path + " is of another segment");
   }
   INTACT_RETURN_IF_ERROR(file.mapping->Check(os::MappingCheck::kContent));

@@ -84,4 +84,20 @@ CodeBound BoundHalves(std::span<const float> vector, std::span<const int8_t> cod
   return bound;
 }
 
+// The triangle inequality, by way of the code. Squares are summed exactly.
+CodeBound BoundHalves(std::span<const int8_t> code, const CodeScale& scale) {
+  CodeBound bound;
+  bound.scale = scale.scale;
+  bound.error = UpperHalf(scale.error);
+  bound.norm = UpperHalf(scale.norm);
+  double squares = 0;
+  for (const int8_t c : code) {
+    const double difference = static_cast<double>(c) - static_cast<double>(HighCentre(c));
+    squares += difference * difference;
+  }
+  bound.high_error = RoundUp(static_cast<double>(scale.scale) * std::sqrt(squares) +
+                             static_cast<double>(scale.error));
+  return bound;
+}
+
 }  // namespace intact::quant

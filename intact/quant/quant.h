@@ -63,6 +63,9 @@ void JoinCode(std::span<const uint8_t> high, std::span<const uint8_t> low, std::
 CodeBound BoundHalves(std::span<const float> vector, std::span<const int8_t> code,
                       const CodeScale& scale);
 
+// The same without the vector, from its code's own bounds: looser by up to twice scale.error.
+CodeBound BoundHalves(std::span<const int8_t> code, const CodeScale& scale);
+
 // True when every component is finite: the condition for QuantiseInt8.
 bool IsFinite(std::span<const float> vector);
 

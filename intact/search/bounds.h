@@ -32,10 +32,15 @@ class QueryBounds {
   const int8_t* code() const { return code_.data(); }          // [stride], for whole codes.
   const int8_t* arranged() const { return arranged_.data(); }  // [stride], for codes in halves.
 
-  int64_t code_sum() const { return code_sum_; }
-
   const simd::BoundTerms& terms(simd::BoundLayout layout) const {
     return terms_[static_cast<size_t>(layout)];
+  }
+  // Without a cut.
+  simd::ReachQuery ReachFor(simd::BoundLayout layout) const {
+    return {.code = code(),
+            .arranged = arranged(),
+            .code_sum = static_cast<int32_t>(code_sum_),
+            .terms = &terms(layout)};
   }
   // A row whose upper bound by bound_rows is below this scores below `threshold`.
   float CutFor(double threshold) const;

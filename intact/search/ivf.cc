@@ -1,7 +1,8 @@
 // A query's way: its values of all centroids; the lists of the best; the rows in them by the scores
 // that the high halves of their codes give, errors left aside; the best of these as runs of one row
 // each, which ExactTopK bounds by both halves and scores. The high half and the bounds of such a
-// run lie in the list, which was just read, only its low half in the segment.
+// run lie in the list, which was just read, only its low half in the segment; unless codes lie
+// whole there.
 #include "intact/search/ivf.h"
 
 #include <algorithm>
@@ -334,12 +335,16 @@ base::Result<TopKResult> ListSearch::ScoreCandidates(
   chosen.reserve(chosen.size() + candidates.size());
   for (const Candidate& candidate : candidates) {
     const CodeRun& run = runs[candidate.run];
-    chosen.push_back({.first_id = run.first_id + candidate.row,
-                      .count = 1,
-                      .stride = run.stride,
-                      .high = candidate.high,
-                      .low = run.low + size_t{candidate.row} * (run.stride / 2),
-                      .bounds = candidate.bounds});
+    CodeRun& one = chosen.emplace_back(
+        CodeRun{.first_id = run.first_id + candidate.row, .count = 1, .stride = run.stride});
+    if (run.high == nullptr) {
+      one.codes = run.codes + size_t{candidate.row} * run.stride;
+      one.scales = run.scales + candidate.row;
+    } else {
+      one.high = candidate.high;
+      one.low = run.low + size_t{candidate.row} * (run.stride / 2);
+      one.bounds = candidate.bounds;
+    }
   }
   const auto is_before = [](const CodeRun& a, const CodeRun& b) { return a.first_id < b.first_id; };
   std::sort(chosen.begin(), chosen.end(), is_before);
@@ -407,8 +412,8 @@ base::Status CheckFit(const VectorSource& source, std::span<const Ivf* const> li
   for (size_t i = 0; fits && i < lists.size(); ++i) {
     if (lists[i] == nullptr) continue;
     const format::IvfHeader& header = lists[i]->header();
-    fits = runs[i].high != nullptr && header.row_count == runs[i].count &&
-           header.stride() == runs[i].stride && header.dimensions == source.dimensions();
+    fits = header.row_count == runs[i].count && header.stride() == runs[i].stride &&
+           header.dimensions == source.dimensions();
   }
   return fits ? base::Ok() : base::InvalidArgument("inverted lists of other rows");
 }

@@ -66,11 +66,11 @@ struct ApproximateResult {
   uint64_t bytes_read = 0;  // Of lists.
 };
 
-// `lists[i]` has the rows of run i of the source, which then has its codes in two halves, or is
-// null: such runs are scanned as in ExactTopK, and so are those of which few rows are allowed. More
-// lists are looked into when the probes have fewer rows than there are candidates. With groups or a
-// minimum score no more than the candidates are looked at in lists; a range search (k = kAll) is
-// exact. Otherwise as ExactTopK; kInvalidArgument when lists and runs do not fit.
+// `lists[i]` has the rows of run i of the source, or is null: such runs are scanned as in
+// ExactTopK, and so are those of which few rows are allowed. More lists are looked into when the
+// probes have fewer rows than there are candidates. With groups or a minimum score no more than the
+// candidates are looked at in lists; a range search (k = kAll) is exact. Otherwise as ExactTopK;
+// kInvalidArgument when lists and runs do not fit.
 base::Result<ApproximateResult> ApproximateTopK(const VectorSource& source,
                                                 std::span<const Ivf* const> lists,
                                                 std::span<const float> query,

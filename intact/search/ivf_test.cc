@@ -23,10 +23,11 @@ constexpr size_t kDimensions = 128;
 constexpr Metric kMetrics[] = {Metric::kInnerProduct, Metric::kNegativeSquaredDistance,
                                Metric::kCosine};
 
-// Rows in two halves, in runs of `run_size`.
+// Rows in two halves, or with whole codes, in runs of `run_size`.
 class HalfSource final : public VectorSource {
  public:
-  HalfSource(size_t dimensions, std::vector<std::vector<float>> rows, size_t run_size)
+  HalfSource(size_t dimensions, std::vector<std::vector<float>> rows, size_t run_size,
+             bool is_whole = false)
       : dimensions_(dimensions), stride_(base::AlignUp(dimensions, 64)), rows_(std::move(rows)) {
     high_.resize(rows_.size() * stride_ / 2);
     low_.resize(high_.size());
@@ -38,16 +39,22 @@ class HalfSource final : public VectorSource {
           is_finite ? quant::QuantiseInt8(rows_[i], used)
                     : quant::CodeScale{0, std::numeric_limits<float>::infinity(), 0};
       bounds_.push_back(quant::BoundHalves(rows_[i], used, scale));
+      scales_.push_back(scale);
+      codes_.insert(codes_.end(), code.begin(), code.end());
       quant::SplitCode(code, std::span(high_).subspan(i * stride_ / 2, stride_ / 2),
                        std::span(low_).subspan(i * stride_ / 2, stride_ / 2));
     }
     for (size_t begin = 0; begin < rows_.size(); begin += run_size) {
-      runs_.push_back({.first_id = begin,
-                       .count = std::min(run_size, rows_.size() - begin),
-                       .stride = stride_,
-                       .high = high_.data() + begin * stride_ / 2,
-                       .low = low_.data() + begin * stride_ / 2,
-                       .bounds = bounds_.data() + begin});
+      CodeRun& run = runs_.emplace_back(CodeRun{
+          .first_id = begin, .count = std::min(run_size, rows_.size() - begin), .stride = stride_});
+      if (is_whole) {
+        run.codes = codes_.data() + begin * stride_;
+        run.scales = scales_.data() + begin;
+      } else {
+        run.high = high_.data() + begin * stride_ / 2;
+        run.low = low_.data() + begin * stride_ / 2;
+        run.bounds = bounds_.data() + begin;
+      }
     }
   }
   size_t dimensions() const override { return dimensions_; }
@@ -65,6 +72,8 @@ class HalfSource final : public VectorSource {
   std::vector<std::vector<float>> rows_;
   std::vector<uint8_t> high_, low_;
   std::vector<quant::CodeBound> bounds_;
+  std::vector<int8_t> codes_;
+  std::vector<quant::CodeScale> scales_;
   std::vector<CodeRun> runs_;
 };
 
@@ -154,6 +163,38 @@ TEST(Ivf, FindsNearlyAllWithFewProbesByEveryMetric) {
     }
     EXPECT_GE(found, 970u) << static_cast<int>(metric);
     EXPECT_LT(scanned, 100u * 6000 / 3);
+  }
+}
+
+// Their lists have the high halves all the same, with bounds that are a little looser.
+TEST(Ivf, WholeCodesHaveTheSameLists) {
+  const HalfSource halves(kDimensions, Clustered(3000), 3000);
+  const HalfSource whole(kDimensions, Clustered(3000), 3000, true);
+  for (const Metric metric : kMetrics) {
+    const IvfCentroids centroids = Train(halves, metric, 50);
+    EXPECT_EQ(Train(whole, metric, 50).Training(), centroids.Training());
+    const Built of_halves = Write(centroids, halves.runs()[0]);
+    const Built of_whole = Write(centroids, whole.runs()[0]);
+    for (size_t l = 0; l < centroids.list_count; ++l) {
+      const auto a = of_halves.ivf->Read(l);
+      const auto b = of_whole.ivf->Read(l);
+      ASSERT_TRUE(a.ok() && b.ok());
+      ASSERT_TRUE(std::equal(a->rows, a->rows + a->count, b->rows, b->rows + b->count));
+      ASSERT_TRUE(std::equal(a->high, a->high + a->count * kDimensions / 2, b->high));
+      for (size_t i = 0; i < a->count; ++i) {
+        ASSERT_EQ(a->bounds[i].scale, b->bounds[i].scale);
+        ASSERT_GE(b->bounds[i].high_error, a->bounds[i].high_error * 0.999f);
+        ASSERT_LE(b->bounds[i].high_error, a->bounds[i].high_error * 1.2f);
+      }
+    }
+    const Ivf* lists = of_whole.ivf.get();
+    const TopKOptions options{.k = 10, .metric = metric};
+    for (const std::vector<float>& query : Clustered(20, 1'000'000)) {
+      const auto exact = ExactTopK(whole, query, options);
+      const auto most = ApproximateTopK(whole, {&lists, 1}, query, options, {.probes = 49});
+      ASSERT_TRUE(exact.ok() && most.ok());
+      ExpectSame(most->top.hits, exact->hits);
+    }
   }
 }
 

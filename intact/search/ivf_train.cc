@@ -39,12 +39,16 @@ struct Rows {
   // Takes row `row` of a run as row `target`.
   void Take(const CodeRun& run, size_t row, bool normalises, size_t target) {
     const simd::Kernels& kernels = simd::BestKernels();
-    const size_t at = row * (stride / 2);
     int8_t* its_code = code(target);
-    kernels.join_codes(run.high + at, run.low + at, stride, its_code);
+    if (run.high == nullptr) {
+      std::copy_n(run.codes + row * stride, stride, its_code);
+    } else {
+      const size_t at = row * (stride / 2);
+      kernels.join_codes(run.high + at, run.low + at, stride, its_code);
+    }
     int32_t square;
     kernels.dot_i8_rows(its_code, its_code, stride, 1, stride, &square);
-    float scale = run.bounds[row].scale;
+    float scale = run.high == nullptr ? run.scales[row].scale : run.bounds[row].scale;
     if (!std::isfinite(scale)) scale = 0;
     if (normalises) scale = square > 0 ? 1 / std::sqrt(static_cast<float>(square)) : 0.0f;
     scales[target] = scale;
@@ -304,18 +308,13 @@ class Trainer {
 
 base::Result<IvfCentroids> TrainIvf(std::span<const CodeRun> runs, uint32_t dimensions,
                                     const IvfTrainOptions& options) {
-  for (const CodeRun& run : runs) {
-    if (run.count > 0 && run.high == nullptr) {
-      return base::InvalidArgument("centroids are trained on codes in two halves");
-    }
-  }
   return Trainer(runs, dimensions, options).Run();
 }
 
 base::Result<std::vector<uint32_t>> AssignRows(const IvfCentroids& centroids, const CodeRun& run,
                                                Executor* executor, const IvfProgress& progress) {
   const size_t stride = centroids.stride();
-  if (run.high == nullptr || run.stride != stride) {
+  if (run.stride != stride) {
     return base::InvalidArgument("rows that do not fit the centroids");
   }
   const PreparedCentroids prepared(centroids.codes.data(), stride, centroids.list_count);
@@ -327,12 +326,18 @@ base::Result<std::vector<uint32_t>> AssignRows(const IvfCentroids& centroids, co
     const auto assign = [&](size_t piece) {
       Rows rows(stride, 1);
       HalfBlock block(stride);
+      std::vector<uint8_t> low(stride / 2);
       const size_t end = std::min(step + step_count, step + (piece + 1) * kPieceRows);
       for (size_t row = step + piece * kPieceRows; row < end; row += kBlockRows) {
         const size_t count = std::min(kBlockRows, end - row);
-        std::copy_n(run.high + row * (stride / 2), count * (stride / 2), block.high(0));
+        if (run.high != nullptr) {
+          std::copy_n(run.high + row * (stride / 2), count * (stride / 2), block.high(0));
+        }
         for (size_t i = 0; i < count; ++i) {
           rows.Take(run, row + i, centroids.normalises_rows, 0);
+          if (run.high == nullptr) {
+            simd::BestKernels().split_codes(rows.code(0), stride, block.high(i), low.data());
+          }
           block.scales[i] = rows.scales[0];
         }
         Nearest nearest;

@@ -40,12 +40,12 @@ struct IvfTrainOptions {
 };
 
 // k-means (Lloyd) over a sample of the rows, by their codes: at most 64 rows a list and 128 MiB of
-// codes, spread evenly over the runs, which have codes in two halves. kInvalidArgument without
+// codes, spread evenly over the runs. kInvalidArgument without
 // rows; fails when the executor says so.
 base::Result<IvfCentroids> TrainIvf(std::span<const CodeRun> runs, uint32_t dimensions,
                                     const IvfTrainOptions& options);
 
-// The list of each row of a run with codes in two halves, [count]: that of the nearest centroid, by
+// The list of each row of a run, [count]: that of the nearest centroid, by
 // their codes.
 base::Result<std::vector<uint32_t>> AssignRows(const IvfCentroids& centroids, const CodeRun& run,
                                                Executor* executor, const IvfProgress& progress);

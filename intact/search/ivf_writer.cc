@@ -61,10 +61,11 @@ class Writer {
     const auto count = static_cast<uint32_t>(rows.size());
     const size_t half = run_.stride / 2;
     for (const uint32_t row : rows) {
-      INTACT_RETURN_IF_ERROR(Put(std::as_bytes(std::span(run_.high + row * half, half))));
+      INTACT_RETURN_IF_ERROR(Put(std::as_bytes(HighOf(row))));
     }
     for (const uint32_t row : rows) {
-      INTACT_RETURN_IF_ERROR(Put(std::as_bytes(std::span(run_.bounds + row, 1))));
+      const quant::CodeBound bound = BoundOf(row);
+      INTACT_RETURN_IF_ERROR(Put(std::as_bytes(std::span(&bound, 1))));
     }
     INTACT_RETURN_IF_ERROR(Put(std::as_bytes(rows)));
     const size_t size = rows.size() * (half + format::kIvfRowTailSize);
@@ -72,6 +73,18 @@ class Writer {
     INTACT_RETURN_IF_ERROR(Put(std::span(zeros).first(header_.ListSize(count) - size)));
     INTACT_RETURN_IF_ERROR(Flush());
     return crc_;
+  }
+  // What whole codes do not have is made of them.
+  std::span<const uint8_t> HighOf(size_t row) {
+    const size_t half = run_.stride / 2;
+    if (run_.high != nullptr) return {run_.high + row * half, half};
+    quant::SplitCode({run_.codes + row * run_.stride, run_.stride}, high_, low_);
+    return high_;
+  }
+  quant::CodeBound BoundOf(size_t row) const {
+    if (run_.high != nullptr) return run_.bounds[row];
+    return quant::BoundHalves({run_.codes + row * run_.stride, centroids_.dimensions},
+                              run_.scales[row]);
   }
   base::Status Put(base::ByteSpan bytes) {
     buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
@@ -91,6 +104,8 @@ class Writer {
   RowsByList rows_;
   const IvfSink& sink_;
   format::IvfHeader header_;
+  std::vector<uint8_t> high_ = std::vector<uint8_t>(run_.stride / 2);
+  std::vector<uint8_t> low_ = std::vector<uint8_t>(run_.stride / 2);
   base::Bytes buffer_;
   uint32_t crc_ = 0;
   uint64_t offset_ = 0;  // Of the buffer in the file.
@@ -101,8 +116,7 @@ class Writer {
 base::Result<uint64_t> WriteIvf(const IvfIdentity& identity, const IvfCentroids& centroids,
                                 const CodeRun& run, std::span<const uint32_t> lists,
                                 const IvfSink& sink) {
-  const bool fits = run.high != nullptr && run.stride == centroids.stride() &&
-                    lists.size() == run.count &&
+  const bool fits = run.stride == centroids.stride() && lists.size() == run.count &&
                     run.count <= std::numeric_limits<uint32_t>::max() &&
                     std::all_of(lists.begin(), lists.end(),
                                 [&](uint32_t list) { return list < centroids.list_count; });

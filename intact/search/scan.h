@@ -35,15 +35,17 @@ struct ScanResult {
   double square_sum = 0;
 };
 
-inline constexpr size_t kQueriesAtOnce = 16;
+inline constexpr size_t kQueriesAtOnce = 64;
+// Of those, queries whose rows' upper bounds are all kept at a time.
+inline constexpr size_t kKeptAtOnce = 16;
 
-// What scans need room for, kept from one to the next: up to 1.05 MB a query.
+// What scans need room for, kept from one to the next: up to 1.05 MB for each of kKeptAtOnce.
 struct ScanMemory {
   struct Rows {
     std::unique_ptr<float[]> uppers;
     size_t capacity = 0;
   };
-  Rows of_query[kQueriesAtOnce];
+  Rows of_query[kKeptAtOnce];
 };
 
 // Scans all runs for all queries, which are few (kQueriesAtOnce). Fails when the executor says so.

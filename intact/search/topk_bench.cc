@@ -124,18 +124,17 @@ class Data final : public search::VectorSource {
     const size_t d = vectors_.dimensions;
     const size_t n = d == 0 ? 0 : vectors_.rows.size() / d;
     const size_t size = n * stride_;
-    lines_.resize(2 * size / sizeof(Line) + 2);
-    uint8_t* bytes = lines_.data()->bytes;
-    codes_ = {reinterpret_cast<int8_t*>(bytes), size};
-    high_ = {bytes + size, size / 2};
-    low_ = {bytes + base::AlignUp(size + size / 2, 64), size / 2};
+    codes_.resize(size);
+    high_.resize(size / 2);
+    low_.resize(size / 2);
     for (size_t row = 0; row < n; ++row) {
       const std::span<const float> vector = std::span(vectors_.rows).subspan(row * d, d);
-      const std::span<int8_t> code = codes_.subspan(row * stride_, stride_);
+      const std::span<int8_t> code = std::span(codes_).subspan(row * stride_, stride_);
       scales_.push_back(quant::QuantiseInt8(vector, code.first(d)));
       bounds_.push_back(quant::BoundHalves(vector, code.first(d), scales_.back()));
       const size_t at = row * stride_ / 2;
-      quant::SplitCode(code, high_.subspan(at, stride_ / 2), low_.subspan(at, stride_ / 2));
+      quant::SplitCode(code, std::span(high_).subspan(at, stride_ / 2),
+                       std::span(low_).subspan(at, stride_ / 2));
     }
     SetHalves(true);
   }
@@ -165,21 +164,17 @@ class Data final : public search::VectorSource {
   }
   // Bytes that a scan reads, of codes and of bounds.
   std::vector<std::span<const std::byte>> ScannedBytes() const {
-    if (run_.high == nullptr) return {std::as_bytes(codes_), std::as_bytes(std::span(scales_))};
-    return {std::as_bytes(high_), std::as_bytes(std::span(bounds_))};
+    if (run_.high == nullptr)
+      return {std::as_bytes(std::span(codes_)), std::as_bytes(std::span(scales_))};
+    return {std::as_bytes(std::span(high_)), std::as_bytes(std::span(bounds_))};
   }
 
  private:
-  struct alignas(64) Line {
-    uint8_t bytes[64] = {};
-  };
-
   Vectors vectors_;
   size_t stride_;
   // Codes lie at multiples of 64, as in a store.
-  std::vector<Line> lines_;
-  std::span<int8_t> codes_;
-  std::span<uint8_t> high_, low_;
+  base::AlignedVector<int8_t> codes_;
+  base::AlignedVector<uint8_t> high_, low_;
   std::vector<quant::CodeScale> scales_;
   std::vector<quant::CodeBound> bounds_;
   search::CodeRun run_;

@@ -298,6 +298,57 @@ TEST(ExactTopK, IsTheSameOnManyThreads) {
   }
 }
 
+// Enough rows for a batch to guess thresholds, rightly or wrongly; order, filters, groups and
+// minimum scores that make it harder.
+TEST(ExactTopK, ABatchGivesWhatItsQueriesGiveAlone) {
+  std::mt19937 random(26);
+  const ModuloGroups groups;
+  for (int round = 0; round < 24 && !::testing::Test::HasFailure(); ++round) {
+    const size_t d = round % 3 == 0 ? 130 : 1 + random() % 70;
+    const size_t n = 9'000 + random() % 20'000;
+    std::vector<std::vector<float>> rows;
+    std::vector<float> centre = RandomVector(random, d, 0);
+    for (size_t i = 0; i < n; ++i) {
+      if (random() % 400 == 0) centre = RandomVector(random, d, 0);
+      const int kind = random() % 1000 == 0 ? static_cast<int>(random() % kKinds) : 0;
+      rows.push_back(RandomVector(random, d, kind));
+      if (kind == 0 && round % 4 != 1) {
+        for (size_t k = 0; k < d; ++k) rows.back()[k] = centre[k] + 0.3f * rows.back()[k];
+      }
+    }
+    ArraySource source(d, rows, round % 5 == 4 ? 37 : 1 + n / (1 + random() % 3),
+                       static_cast<Form>(random() % 3));
+    std::vector<Bitmap> parts;
+    for (CodeRun& run : source.mutable_runs()) {
+      Bitmap& part = parts.emplace_back(run.count);
+      for (size_t i = 0; i < run.count; ++i) {
+        if (i / 300 % 3 != 0) part.Add(i);
+      }
+    }
+    for (size_t i = 0; round % 3 == 1 && i < parts.size(); ++i) {
+      source.mutable_runs()[i].allowed = &parts[i];
+    }
+    TopKOptions options;
+    options.metric = static_cast<Metric>(round % 3);
+    options.k = round % 7 == 6 ? 200 : 1 + random() % 10;
+    if (round % 6 == 5) options.groups = &groups;
+    if (round % 8 == 7) options.minimum_score = 0.2f;
+    std::vector<float> queries;
+    for (size_t q = 0; q < 20; ++q) {
+      std::vector<float> query = q % 2 == 0 ? rows[random() % n] : RandomVector(random, d, 0);
+      if (!quant::IsFinite(query)) query = RandomVector(random, d, 0);
+      if (q == 19) query = RandomQuery(random, d);
+      queries.insert(queries.end(), query.begin(), query.end());
+    }
+    const auto batch = ExactTopKBatch(source, queries, options);
+    ASSERT_TRUE(batch.ok());
+    for (size_t q = 0; q < 20; ++q) {
+      SCOPED_TRACE("round " + std::to_string(round) + " query " + std::to_string(q));
+      ExpectSame(*ExactTopK(source, std::span(queries).subspan(q * d, d), options), (*batch)[q]);
+    }
+  }
+}
+
 TEST(ExactTopK, StopsWhenTheExecutorSaysSo) {
   class Stopped final : public Executor {
    public:

@@ -14,9 +14,14 @@
                     size_t count, int32_t* products);                                            \
   void BoundRows(const BoundTerms& terms, const std::byte* bounds, const int32_t* products,      \
                  size_t count, const uint64_t* allowed, float* uppers, float* maxima,            \
-                 BoundSums* sums);
+                 BoundSums* sums);                                                               \
+  void ReachRows(const CodeRows& rows, ReachQuery* queries, size_t query_count, uint8_t* scratch);
 
 namespace intact::simd {
+
+// reach_rows by the other kernels of a level, one query after the other.
+void ReachByBounds(const Kernels& kernels, const CodeRows& rows, ReachQuery* queries,
+                   size_t query_count);
 
 namespace scalar {
 INTACT_SIMD_DECLARE_CODE_HALVES

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "intact/simd/code_halves.h"
+#include "intact/simd/kernels.h"
 
 namespace intact::simd::avx2 {
 namespace {
@@ -241,6 +242,11 @@ void BoundRows(const BoundTerms& terms, const std::byte* bounds, const int32_t* 
   scalar::BoundRows(terms, bounds + 12 * r, products + r, count - r, &rest, uppers + r, &last,
                     sums);
   maxima[r / 64] = r % 64 == 0 || last > maxima[r / 64] ? last : maxima[r / 64];
+}
+
+void ReachRows(const CodeRows& rows, ReachQuery* queries, size_t query_count,
+               uint8_t* /*scratch*/) {
+  ReachByBounds(kAvx2Kernels, rows, queries, query_count);
 }
 
 }  // namespace intact::simd::avx2

@@ -3,28 +3,12 @@
 #include <immintrin.h>
 
 #include <limits>
-#include <type_traits>
-#include <utility>
 
 #include "intact/simd/code_halves.h"
+#include "intact/simd/lanes_avx512.h"
 
 namespace intact::simd::avx512 {
 namespace {
-
-__m512i Load(const void* source) { return _mm512_loadu_si512(source); }
-__m256i Load256(const void* source) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(source));
-}
-
-// Calls body(0), ..., body(kCount - 1) with constants: what they index stays in registers.
-#define INTACT_SIMD_INLINE __attribute__((always_inline))
-template <size_t kCount, typename Body>
-INTACT_SIMD_INLINE inline void Unrolled(const Body& body) {
-  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) INTACT_SIMD_INLINE {
-    (body(std::integral_constant<size_t, kIndex>()), ...);
-  }
-  (std::make_index_sequence<kCount>());
-}
 
 // Lane r of the result is the sum of the lanes of v[r]: a transposition that adds as it goes. Each
 // step makes one vector of two: a part of each is added to the other part of itself. Of the two
@@ -64,13 +48,6 @@ struct Narrow {
   static constexpr size_t kSize = 32;
   static __m512i Load(const void* source) { return _mm512_zextsi256_si512(Load256(source)); }
 };
-
-// sum += bytes * query as _mm512_dpbusd_epi32 does. Written out because g++ 12 copies the sum
-// before and after the intrinsic, runs out of registers in a tile, and loads queries again at each
-// use.
-INTACT_SIMD_INLINE inline void AddProducts(__m512i& sum, __m512i bytes, __m512i query) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(query));
-}
 
 // Adds to sums[q * kRows + r], by lane, a step at `at` of kQueries queries and kRows rows.
 template <typename Step, size_t kQueries, size_t kRows>
@@ -116,18 +93,6 @@ INTACT_SIMD_INLINE inline void InFours(__m512i (&sums)[16], const Four& make_fou
   });
 }
 
-// u = 16 U + L of the components in the lower, then in the upper four bits.
-struct Joined {
-  __m512i first;
-  __m512i second;
-};
-INTACT_SIMD_INLINE inline Joined Join(__m512i high, __m512i low) {
-  const __m512i mask = _mm512_set1_epi8(15);
-  constexpr int kSelect = 0xca;  // First operand ? second : third.
-  return {_mm512_ternarylogic_epi32(mask, low, _mm512_slli_epi16(high, 4), kSelect),
-          _mm512_ternarylogic_epi32(mask, _mm512_srli_epi16(low, 4), high, kSelect)};
-}
-
 // As AddHalves, of one query and both halves.
 template <typename Step, size_t kRows>
 INTACT_SIMD_INLINE inline void AddSplit(const int8_t* query, const uint8_t* high,
@@ -152,26 +117,6 @@ INTACT_SIMD_INLINE inline void DotSplitTile(const int8_t* query, const uint8_t* 
   for (; at + 64 <= size; at += 64) AddSplit<Wide, kRows>(query, high, low, size, at, sums);
   if (at < size) AddSplit<Narrow, kRows>(query, high, low, size, at, sums);
 }
-
-// A field of 16 rows out of their 48 words: word 3 r + field of row r.
-struct FieldOrder {
-  explicit FieldOrder(int field) {
-    alignas(64) int first_order[16], second_order[16];
-    for (int r = 0; r < 16; ++r) {
-      const int word = 3 * r + field;
-      first_order[r] = word < 32 ? word : 0;
-      second_order[r] = word < 32 ? r : 16 + word - 32;
-    }
-    first = Load(first_order);
-    second = Load(second_order);
-  }
-  __m512i Pick(const __m512i (&words)[3]) const {
-    return _mm512_permutex2var_epi32(_mm512_permutex2var_epi32(words[0], first, words[1]), second,
-                                     words[2]);
-  }
-  __m512i first;
-  __m512i second;
-};
 
 template <BoundLayout kLayout, BoundMetric kMetric>
 class Bounder {

@@ -5,6 +5,39 @@
 #include <limits>
 
 #include "intact/simd/code_halves.h"
+#include "intact/simd/kernels.h"
+
+namespace intact::simd {
+
+void ReachByBounds(const Kernels& kernels, const CodeRows& rows, ReachQuery* queries,
+                   size_t query_count) {
+  for (size_t q = 0; q < query_count; ++q) {
+    ReachQuery& query = queries[q];
+    query.reached = 0;
+    if (rows.count == 0) continue;
+    int32_t products[kReachRows];
+    float uppers[kReachRows];
+    float maximum;
+    if (rows.layout == BoundLayout::kWhole) {
+      kernels.dot_i8_rows(query.code, rows.codes, rows.stride, rows.count, rows.stride, products);
+    } else if (rows.layout == BoundLayout::kSplit) {
+      kernels.dot_split_rows(query.arranged, rows.high, rows.low, rows.stride, rows.count,
+                             products);
+    } else {
+      kernels.dot_half_rows(&query.arranged, 1, rows.high, rows.stride, rows.count, products);
+    }
+    kernels.bound_rows(*query.terms, rows.bounds, products, rows.count, &rows.allowed, uppers,
+                       &maximum, &query.sums);
+    if (maximum < query.cut) continue;
+    for (size_t r = 0; r < rows.count; ++r) {
+      const bool is_reached = (rows.allowed >> r & 1) != 0 && !(uppers[r] < query.cut);
+      query.reached |= uint64_t{is_reached} << r;
+    }
+    std::copy_n(uppers, rows.count, query.uppers);
+  }
+}
+
+}  // namespace intact::simd
 
 namespace intact::simd::scalar {
 namespace {
@@ -129,6 +162,11 @@ void BoundRows(const BoundTerms& terms, const std::byte* bounds, const int32_t* 
     sums->sums[r % 16] += a;
     sums->squares[r % 16] += a * a;
   }
+}
+
+void ReachRows(const CodeRows& rows, ReachQuery* queries, size_t query_count,
+               uint8_t* /*scratch*/) {
+  ReachByBounds(kScalarKernels, rows, queries, query_count);
 }
 
 }  // namespace intact::simd::scalar

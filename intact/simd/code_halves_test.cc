@@ -222,6 +222,89 @@ TEST(BoundRows, LeavesUnboundedWhatIsNotFinite) {
   }
 }
 
+BoundTerms ReachTerms(BoundLayout layout, BoundMetric metric, int code_sum) {
+  const bool is_high = layout == BoundLayout::kHigh;
+  const int offset = is_high ? 241 * code_sum : layout == BoundLayout::kSplit ? 128 * code_sum : 0;
+  return {.layout = layout,
+          .metric = metric,
+          .shift = is_high ? 5u : 0u,
+          .offset = static_cast<uint32_t>(offset),
+          .product_factor = 1e-5f,
+          .error_factor = 1.01f,
+          .norm_factor = 0.01f,
+          .constant = 1e-30f,
+          .last_constant = 1e-6f,
+          .norm_shrink = 0.99f,
+          .norm_limit = 1e18f,
+          .norm_floor = 1e-15f};
+}
+
+// By each query alone, from the dot kernels and bound_rows.
+TEST(ReachRows, GivesTheRowsThatReachTheCutAndTheSumsOfAll) {
+  std::mt19937 random(6);
+  const Kernels& scalar = KernelsFor(Level::kScalar);
+  for (int round = 0; round < 300; ++round) {
+    const size_t stride = kStrides[random() % std::size(kStrides)];
+    const size_t count = round % 3 == 0 ? random() % 65 : 64;
+    const size_t query_count = random() % 14;
+    const auto layout = static_cast<BoundLayout>(round % 3);
+    const std::vector<int8_t> codes = Codes(count * stride + 1, kPatterns[random() % 4], random);
+    const Halves halves({codes.begin() + 1, codes.end()}, stride);
+    std::vector<std::byte> bounds = Bounds(count, random);
+    for (size_t r = 0; r < count && round % 4 != 0; ++r) {  // Ordinary rows.
+      const uint32_t words[3] = {Bits(0.01f), Bits(0.1f),
+                                 Bits(layout == BoundLayout::kWhole ? 2.5f : 1.0f)};
+      std::memcpy(bounds.data() + 1 + 12 * r, words, sizeof(words));
+    }
+    CodeRows rows{.layout = layout,
+                  .high = halves.high.data() + 1,
+                  .low = halves.low.data() + 1,
+                  .codes = codes.data() + 1,
+                  .bounds = bounds.data() + 1,
+                  .stride = stride,
+                  .count = count};
+    if (round % 2 == 0) rows.allowed = uint64_t{random()} << 32 | random();
+    const auto metric = static_cast<BoundMetric>(random() % 3);
+    std::vector<std::vector<int8_t>> query_codes, arranged;
+    std::vector<BoundTerms> terms;
+    for (size_t q = 0; q < query_count; ++q) {
+      query_codes.push_back(Codes(stride, kPatterns[random() % 4], random));
+      ArrangeQuery(query_codes.back().data(), stride, arranged.emplace_back(stride).data());
+      int32_t sum = 0;
+      for (const int8_t x : query_codes.back()) sum += x;
+      terms.push_back(ReachTerms(layout, metric, sum));
+      if (round % 50 == 9) terms.back().product_factor = 1e30f;
+    }
+    std::vector<ReachQuery> queries(query_count);
+    for (size_t q = 0; q < query_count; ++q) {
+      queries[q].code = query_codes[q].data();
+      queries[q].arranged = arranged[q].data();
+      for (const int8_t x : query_codes[q]) queries[q].code_sum += x;
+      queries[q].terms = &terms[q];
+      const float cuts[] = {-std::numeric_limits<float>::infinity(), -1, 0, 0.1f, 0.5f, 2, 1e30f};
+      queries[q].cut = cuts[random() % std::size(cuts)];
+    }
+    std::vector<ReachQuery> expected = queries;
+    scalar.reach_rows(rows, expected.data(), query_count, nullptr);
+    alignas(64) static uint8_t scratch[kReachRows * 1536];
+    for (Level level : SupportedLevels()) {
+      std::vector<ReachQuery> got = queries;
+      KernelsFor(level).reach_rows(rows, got.data(), query_count, scratch);
+      for (size_t q = 0; q < query_count; ++q) {
+        ASSERT_EQ(got[q].reached, expected[q].reached) << LevelName(level) << " round " << round;
+        for (size_t r = 0; r < count; ++r) {
+          if ((expected[q].reached >> r & 1) == 0) continue;
+          ASSERT_EQ(Bits(got[q].uppers[r]), Bits(expected[q].uppers[r])) << LevelName(level);
+        }
+        for (size_t lane = 0; lane < 16; ++lane) {
+          ASSERT_EQ(Bits(got[q].sums.sums[lane]), Bits(expected[q].sums.sums[lane]));
+          ASSERT_EQ(Bits(got[q].sums.squares[lane]), Bits(expected[q].sums.squares[lane]));
+        }
+      }
+    }
+  }
+}
+
 TEST(SquaredDistanceF32, HasTheBitsOfTheDefinitionOnEveryLevel) {
   std::mt19937 random(5);
   std::normal_distribution<float> normal;

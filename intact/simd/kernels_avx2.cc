@@ -259,27 +259,12 @@ bool JoinHeads(const uint16_t* entries, const std::byte* raw, size_t raw_bits, u
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {DotF32,
-                              DotI8Rows,
-                              AccumulateI8,
-                              WidenF16,
-                              WidenBf16,
-                              DivideF32,
-                              MultiplyF32,
-                              UnpackBits,
-                              WidenF16Divide,
-                              WidenBf16Divide,
-                              JoinPlanes,
-                              ReadPrefixCodes,
-                              JoinHeads,
-                              NearSignificands,
-                              CountNearMultiples,
-                              avx2::SplitCodes,
-                              avx2::JoinCodes,
-                              avx2::DotHalfRows,
-                              avx2::DotSplitRows,
-                              avx2::BoundRows,
-                              SquaredDistanceF32};
+const Kernels kAvx2Kernels = {
+    DotF32,           DotI8Rows,         AccumulateI8,      WidenF16,           WidenBf16,
+    DivideF32,        MultiplyF32,       UnpackBits,        WidenF16Divide,     WidenBf16Divide,
+    JoinPlanes,       ReadPrefixCodes,   JoinHeads,         NearSignificands,   CountNearMultiples,
+    avx2::SplitCodes, avx2::JoinCodes,   avx2::DotHalfRows, avx2::DotSplitRows, avx2::BoundRows,
+    avx2::ReachRows,  SquaredDistanceF32};
 
 }  // namespace intact::simd
 #endif

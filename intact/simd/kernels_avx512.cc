@@ -258,6 +258,7 @@ const Kernels kAvx512Kernels = {DotF32,
                                 avx512::DotHalfRows,
                                 avx512::DotSplitRows,
                                 avx512::BoundRows,
+                                avx512::ReachRows,
                                 SquaredDistanceF32};
 
 }  // namespace intact::simd

@@ -161,6 +161,7 @@ const Kernels kScalarKernels = {DotF32,
                                 scalar::DotHalfRows,
                                 scalar::DotSplitRows,
                                 scalar::BoundRows,
+                                scalar::ReachRows,
                                 SquaredDistanceF32};
 
 }  // namespace intact::simd

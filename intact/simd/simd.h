@@ -53,6 +53,34 @@ struct BoundSums {
   float squares[16] = {};
 };
 
+// At most kReachRows rows of a run with their bounds, as bound_rows and the dot kernel of the
+// layout read them: high halves, both, or whole codes.
+struct CodeRows {
+  BoundLayout layout = BoundLayout::kHigh;
+  const uint8_t* high = nullptr;
+  const uint8_t* low = nullptr;
+  const int8_t* codes = nullptr;
+  const std::byte* bounds = nullptr;
+  size_t stride = 0;
+  size_t count = 0;
+  uint64_t allowed = ~uint64_t{0};  // Bit r: row r.
+  bool has_next = false;  // As many rows follow, and will be read next: they may be prefetched.
+};
+inline constexpr size_t kReachRows = 64;
+inline constexpr size_t kReachQueriesMin = 4;  // Fewer gain nothing by being taken together.
+
+// One of many queries of the same rows.
+struct ReachQuery {
+  const int8_t* code = nullptr;       // [stride]
+  const int8_t* arranged = nullptr;   // [stride], from ArrangeQuery.
+  int32_t code_sum = 0;               // Of the code's components.
+  const BoundTerms* terms = nullptr;  // Of the rows' layout.
+  float cut = 0;
+  BoundSums sums;
+  uint64_t reached = 0;      // Bit r: row r is allowed and its upper bound reaches the cut.
+  float uppers[kReachRows];  // Of those rows; others are left as they were or not.
+};
+
 inline constexpr size_t kPrefixStride = 512;
 inline constexpr size_t kMultiplesAtOnce = 64;
 
@@ -149,6 +177,12 @@ struct Kernels {
   void (*bound_rows)(const BoundTerms& terms, const std::byte* bounds, const int32_t* products,
                      size_t count, const uint64_t* allowed, float* uppers, float* maxima,
                      BoundSums* sums);
+
+  // For each query its `reached` and `uppers`, and what is added to its sums: all of it as
+  // bound_rows gives it. `scratch` is [kReachRows * stride] and begins at a multiple of 64; not
+  // used for fewer than kReachQueriesMin queries.
+  void (*reach_rows)(const CodeRows& rows, ReachQuery* queries, size_t query_count,
+                     uint8_t* scratch);
 
   // The canonical squared distance of a [d] and b [d]: as dot_f32, with fl(x * x), x = fl(a[i] -
   // b[i]), for the product.

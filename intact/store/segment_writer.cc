@@ -10,6 +10,7 @@
 
 #include "intact/codec/codec.h"
 #include "intact/format/key_filter.h"
+#include "intact/store/code_layout.h"
 #include "intact/store/folder.h"
 #include "intact/store/section_sink.h"
 #include "intact/store/store.h"
@@ -27,7 +28,7 @@ constexpr size_t kReleaseSize = size_t{1} << 20;
 // Codes of new rows are made twice, once for their section and once for the vectors that complete
 // them, when they are more than this.
 constexpr uint64_t kKeptCodesMax = uint64_t{4} << 20;
-// Of the sections in format::kCodeHalfKinds, in this order.
+// Of the sections that a segment's codes take, in the order of format.
 using CodeSinks = std::vector<SectionSink>;
 constexpr size_t kNoPlace = std::numeric_limits<size_t>::max();
 
@@ -313,23 +314,25 @@ class SegmentWriter {
     }
   }
 
-  // Halves and bounds side by side, so that each code is made once.
+  // All sections side by side, so that each code is made once.
   Status WriteCodes() {
     uint64_t new_count = 0;
     for (const RowRun& run : plan_.runs) new_count += run.source == nullptr ? run.count : 0;
     const bool is_kept = new_count * format::CodeStride(plan_.dimensions) <= kKeptCodesMax;
+    has_whole_codes_ = SuitsWhole();
     CodeSinks sinks;
-    sinks.reserve(format::kCodeHalfKinds.size());
-    for (const uint32_t kind : format::kCodeHalfKinds) {
+    sinks.reserve(CodeKinds().size());
+    for (const uint32_t kind : CodeKinds()) {
       sinks.push_back(Sink(kind));
       Reserve(*format::ColumnSize(kind, header_.row_count, plan_.dimensions));
     }
     for (const RowRun& run : plan_.runs) {
       if (run.source == nullptr) {
         INTACT_RETURN_IF_ERROR(MakeCodes(run, is_kept, sinks));
+      } else if (run.source->codes().is_whole() == has_whole_codes_) {
+        INTACT_RETURN_IF_ERROR(CopyCodes(run, sinks));
       } else {
-        INTACT_RETURN_IF_ERROR(run.source->codes().is_whole() ? SplitCodes(run, sinks)
-                                                              : CopyCodes(run, sinks));
+        INTACT_RETURN_IF_ERROR(ConvertCodes(run, sinks));
       }
     }
     for (SectionSink& sink : sinks) {
@@ -337,6 +340,35 @@ class SegmentWriter {
       header_.sections.push_back(entry);
     }
     return base::Ok();
+  }
+
+  std::span<const uint32_t> CodeKinds() const {
+    if (has_whole_codes_) return format::kWholeCodeKinds;
+    return format::kCodeHalfKinds;
+  }
+
+  bool SuitsWhole() const {
+    std::vector<uint64_t> ends;
+    uint64_t end = 0;
+    for (const RowRun& run : plan_.runs) ends.push_back(end += run.count);
+    RowCoder coder(plan_.dimensions);
+    const auto read_code = [&](uint64_t row, std::span<int8_t> target) {
+      const auto number =
+          static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), row) - ends.begin());
+      const RowRun& run = plan_.runs[number];
+      const size_t i = static_cast<size_t>(row - (ends[number] - run.count));
+      std::span<const int8_t> code = coder.code();
+      if (run.source == nullptr) {
+        coder.Encode(run.vectors.subspan(i * plan_.dimensions, plan_.dimensions));
+      } else {
+        code = run.source->codes().Read(LocalRow(run, i), target);
+      }
+      if (code.data() != target.data()) std::copy(code.begin(), code.end(), target.begin());
+    };
+    const bool suits =
+        SuitsWholeCodes(header_.row_count, format::CodeStride(plan_.dimensions), read_code);
+    if (header_.row_count >= kWholeCodesRowsMin) ReleaseKeys();
+    return suits;
   }
 
   Status MakeCodes(const RowRun& run, bool is_kept, CodeSinks& sinks) {
@@ -350,17 +382,26 @@ class SegmentWriter {
     return base::Ok();
   }
 
-  // Of a segment with whole codes, which stay what they are: the rest completes them. How far the
-  // upper half alone is from a vector only the vector tells.
-  Status SplitCodes(const RowRun& run, CodeSinks& sinks) const {
+  // Of a segment in the other layout. The codes stay what they are, the rest completes them; their
+  // bounds are made again from the vectors, which alone tell what each layout needs.
+  Status ConvertCodes(const RowRun& run, CodeSinks& sinks) const {
     const CodeColumns& codes = run.source->codes();
     std::vector<float> vector(plan_.dimensions);
+    std::vector<int8_t> scratch(codes.stride);
     RowCoder coder(plan_.dimensions);
     size_t read = 0;
     for (size_t i = 0; i < run.count; ++i) {
       const uint32_t local_row = LocalRow(run, i);
       INTACT_RETURN_IF_ERROR(run.source->ReadVector(local_row, vector));
-      coder.Take(vector, codes.Read(local_row, {}), codes.scales[local_row]);
+      const std::span<const int8_t> code = codes.Read(local_row, scratch);
+      if (codes.is_whole()) {
+        coder.Take(vector, code, codes.scales[local_row]);
+      } else {
+        coder.Encode(vector);
+        const bool is_same = std::equal(code.begin(), code.end(), coder.code().begin());
+        // By a writer that chose otherwise: its bounds hold, if rounded up further.
+        if (!is_same) coder.Take(vector, code, codes.ScaleOf(local_row));
+      }
       INTACT_RETURN_IF_ERROR(AppendCode(coder, sinks));
       read += codes.stride + vector.size() * sizeof(float);
       if (read < kReleaseSize) continue;
@@ -373,14 +414,18 @@ class SegmentWriter {
 
   Status CopyCodes(const RowRun& run, CodeSinks& sinks) const {
     for (size_t i = 0; i < sinks.size(); ++i) {
-      const uint32_t kind = format::kCodeHalfKinds[i];
+      const uint32_t kind = CodeKinds()[i];
       const size_t row_size = *format::ColumnSize(kind, 1, plan_.dimensions);
       INTACT_RETURN_IF_ERROR(CopyRun(run, run.source->Raw(kind), row_size, sinks[i]));
     }
     return base::Ok();
   }
 
-  static Status AppendCode(const RowCoder& coder, CodeSinks& sinks) {
+  Status AppendCode(const RowCoder& coder, CodeSinks& sinks) const {
+    if (has_whole_codes_) {
+      INTACT_RETURN_IF_ERROR(sinks[0].Append(std::as_bytes(coder.code())));
+      return sinks[1].AppendValue(coder.scale());
+    }
     INTACT_RETURN_IF_ERROR(sinks[0].Append(std::as_bytes(coder.high())));
     INTACT_RETURN_IF_ERROR(sinks[1].Append(std::as_bytes(coder.low())));
     return sinks[2].AppendValue(coder.bound());
@@ -519,6 +564,7 @@ class SegmentWriter {
   std::vector<int8_t> new_codes_;
   size_t encoded_count_ = 0;  // New rows whose vectors are written.
   bool has_key_index_ = false;
+  bool has_whole_codes_ = false;
   std::vector<uint64_t> key_hashes_;   // Of the distinct keys, until the filter is built.
   std::vector<uint32_t> page_checks_;  // Of the sections in format::kPageCheckedKinds.
 };
