@@ -129,6 +129,7 @@ Result<SuperFile> DecodeSuperFile(base::ByteSpan file, const std::string& what) 
       result.copies[copy] = super.status();
       continue;
     }
+    result.generations[copy] = super->generation;
     if (has_active && super->store != result.active.store) {
       return base::Corruption(what + " names two stores: " + result.active.store.ToString() +
                               " and " + super->store.ToString());
@@ -150,6 +151,17 @@ Result<SuperFile> DecodeSuperFile(base::ByteSpan file, const std::string& what) 
                             "; " + result.copies[2].message());
   }
   return result;
+}
+
+base::Status CheckSuperCopy(const SuperFile& file, uint32_t copy_index, const std::string& what) {
+  INTACT_RETURN_IF_ERROR(file.copies[copy_index]);
+  const bool is_active = copy_index / 2 == file.active_pair;
+  const uint64_t expected = file.active.generation - (is_active ? 0 : 1);
+  const uint64_t found = file.generations[copy_index];
+  if (found == expected) return base::Ok();
+  return base::Corruption(Place(what, copy_index) +
+                          ": a superblock of another write: expected generation " +
+                          std::to_string(expected) + ", found " + std::to_string(found));
 }
 
 }  // namespace intact::format

@@ -52,7 +52,14 @@ struct SuperFile {
   uint32_t active_pair = 0;      // 0: copies 0 and 1, 1: copies 2 and 3.
   // Per copy what is wrong with it; ok() when it is valid.
   std::array<base::Status, kSuperCopyCount> copies;
+  // Of the valid ones; 0 for the others.
+  std::array<uint64_t, kSuperCopyCount> generations{};
 };
+
+// What is wrong with a copy beside the others: it is not valid, or it is valid and of another
+// generation than its pair should have, which is the newest or the one before. ok() for a sound
+// one. Readers do without it; kCorruption, messages begin with `what`.
+base::Status CheckSuperCopy(const SuperFile& file, uint32_t copy_index, const std::string& what);
 
 // kUnsupported when any copy is of a newer format, kCorruption when no copy is valid or valid ones
 // contradict each other. `file` may have any size.

@@ -200,6 +200,15 @@ class RealMapping final : public Mapping {
     ForPages(offset, size, kAdvice[static_cast<size_t>(access)]);
   }
 
+  bool IsInMemory(uint64_t offset) const override {
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    if (offset >= stamp_.size) return false;
+    unsigned char is_there = 0;
+    const int result =
+        mincore(static_cast<std::byte*>(address_) + offset / page * page, page, &is_there);
+    return result == 0 && (is_there & 1) != 0;
+  }
+
   void Release(uint64_t offset, uint64_t size) override { ForPages(offset, size, MADV_DONTNEED); }
 
  private:

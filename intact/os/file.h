@@ -91,6 +91,9 @@ class Mapping {
   virtual void Release(uint64_t offset, uint64_t size) = 0;
   // Tells the kernel how [offset, offset + size) will be read. A hint; never fails.
   virtual void Advise(uint64_t /*offset*/, uint64_t /*size*/, Access /*access*/) {}
+  // Whether the page at `offset` can be read without waiting for the disk, as far as is known. A
+  // hint: it may be otherwise a moment later.
+  virtual bool IsInMemory(uint64_t /*offset*/) const { return false; }
 };
 
 // Held until destroyed, or until the process dies in any way.

@@ -86,6 +86,16 @@ TEST_F(FileTest, RefusesFoldersAsFiles) {
   EXPECT_EQ((*files_.OpenForRead(folder_ / "d"))->Size().code(), Code::kInvalidArgument);
 }
 
+TEST_F(FileTest, KnowsWhatIsInMemory) {
+  ASSERT_TRUE(WriteFileDurably(files_, folder_ / "f", base::Bytes(10'000)).ok());
+  const auto mapping = files_.Map(folder_ / "f");
+  ASSERT_TRUE(mapping.ok());
+  EXPECT_TRUE((*mapping)->IsInMemory(0));  // Written just now.
+  EXPECT_TRUE((*mapping)->IsInMemory(9'999));
+  EXPECT_FALSE((*mapping)->IsInMemory(10'000));
+  EXPECT_FALSE((*mapping)->IsInMemory(uint64_t{1} << 60));
+}
+
 TEST_F(FileTest, MapsWholeFilesAndEmptyOnes) {
   Write("f", "mapped");
   Write("empty", "");
@@ -97,6 +107,7 @@ TEST_F(FileTest, MapsWholeFilesAndEmptyOnes) {
   (*mapping)->Release(100, 1 << 20);
   EXPECT_EQ(base::AsText((*mapping)->bytes()), "mapped");
   EXPECT_TRUE((*files_.Map(folder_ / "empty"))->bytes().empty());
+  EXPECT_FALSE((*files_.Map(folder_ / "empty"))->IsInMemory(0));
 }
 
 TEST_F(FileTest, CreatesParentsAndListsNames) {

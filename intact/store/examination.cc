@@ -78,11 +78,12 @@ class Examiner {
       return;
     }
     for (uint32_t copy = 0; copy < format::kSuperCopyCount; ++copy) {
-      const Status& status = inventory.super->copies[copy];
+      const Status status = format::CheckSuperCopy(*inventory.super, copy, path);
       if (status.ok()) continue;
       found_.is_super_damaged = true;
       Add(path, copy * format::kPageSize, status.message(),
-          "One of the superblock's four copies is damaged. " + std::string(kNothingLost),
+          "One of the superblock's four copies is damaged, or older than it should be. " +
+              std::string(kNothingLost),
           Remedy::kRepair);
     }
     if (inventory.super_size == format::kSuperFileSize) return;

@@ -78,6 +78,11 @@ Status CheckedPages::Compare(uint64_t page) const {
   return base::Ok();
 }
 
+void CheckedPages::Prefetch(uint64_t page) const {
+  const uint64_t offset = segment_.header().Find(kind_)->offset + page * format::kPageSize;
+  segment_.Advise(offset, format::kPageSize, os::Access::kSoon);
+}
+
 KeyIndex::KeyIndex(const Segment& segment)
     : segment_(segment),
       keys_(segment, format::kSectionKeys),
@@ -113,7 +118,9 @@ Status KeyIndex::Prepare() const {
 
 Result<bool> KeyIndex::MayContain(const base::Digest& key) const {
   const uint64_t hash = format::KeyFilter::HashOf(key);
-  for (const size_t place : filter_->PlacesOf(hash)) {
+  const auto places = filter_->PlacesOf(hash);
+  for (const size_t place : places) filter_pages_.Ask(place);
+  for (const size_t place : places) {
     INTACT_RETURN_IF_ERROR(filter_pages_.Touch(place, 1));
   }
   return filter_->MayContain(hash);

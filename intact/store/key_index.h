@@ -45,11 +45,21 @@ class CheckedPages {
     }
     return base::Ok();
   }
+  // Call before several calls of Touch: begins to read the page at `offset` from the disk, unless
+  // it was compared before. A hint.
+  void Ask(uint64_t offset) const {
+    const uint64_t page = offset / format::kPageSize;
+    if (checks_.empty() || offset >= bytes_.size()) return;
+    const uint64_t bits = is_checked_[page / 64].load(std::memory_order_relaxed);
+    if ((bits >> (page % 64) & 1) == 0) Prefetch(page);
+  }
   // Compares a page, also one that was compared before.
   base::Status Compare(uint64_t page) const;
   uint64_t page_count() const { return format::PageCount(bytes_.size()); }
 
  private:
+  void Prefetch(uint64_t page) const;
+
   const Segment& segment_;
   uint32_t kind_;
   base::ByteSpan bytes_;

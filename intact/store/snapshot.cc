@@ -52,6 +52,10 @@ Result<std::shared_ptr<const Segment>> Segment::Open(std::shared_ptr<os::Mapping
                             std::to_string(entry.file_size) + " bytes of segment " +
                             std::to_string(entry.id) + " in " + std::to_string(file.size()));
   }
+  // A row or a key is found by a few pages here and there, and the header is one; without this each
+  // of them would bring the read-ahead window of the disk along, megabytes on some. Not for a part
+  // of a file, which would be a map of its own then.
+  if (entry.location.journal == 0) mapping->Advise(0, file.size(), os::Access::kRandom);
   // A copy, so that what is digested is what is parsed.
   std::array<std::byte, format::kPageSize> page;
   std::copy_n(file.begin() + static_cast<std::ptrdiff_t>(offset), page.size(), page.begin());
@@ -92,11 +96,7 @@ Segment::Segment(std::shared_ptr<os::Mapping> mapping, uint64_t offset, std::str
       rest_(Raw(format::kSectionRest)),
       checked_(header_.sections.size()),
       key_index_(*this),
-      row_fetch_(*this) {
-  // A row or a key is found by a few pages here and there; without this each of them would bring
-  // the read-ahead window of the disk along, megabytes on some.
-  if (file_size() >= kWindowSize) Advise(0, file_size(), os::Access::kRandom);
-}
+      row_fetch_(*this) {}
 
 base::ByteSpan Segment::Raw(uint32_t kind) const {
   const format::SectionEntry* entry = header_.Find(kind);
@@ -266,6 +266,14 @@ Result<base::ByteSpan> Segment::EncodedVector(uint32_t index) const {
   return rest_.subspan(begin, end - begin);
 }
 
+Result<base::ByteSpan> Segment::FetchVector(uint32_t index) const {
+  const RowFetch::Visit visit = row_fetch_.Before(index);
+  INTACT_ASSIGN_OR_RETURN(const base::ByteSpan encoded, EncodedVector(index));
+  if (!encoded.empty()) static_cast<void>(ReadOnce(encoded[0]));  // Waits until it is there.
+  row_fetch_.After(visit);
+  return encoded;
+}
+
 Status Segment::Decode(base::ByteSpan encoded, uint32_t code_row, std::span<float> target) const {
   // A stack holds any code but the longest, which take their time anyway.
   std::array<int8_t, kStackCodeSize> on_stack;
@@ -284,13 +292,12 @@ Status Segment::ReadVector(uint32_t index, std::span<float> target) const {
     return base::InvalidArgument("a vector of " + std::to_string(header_.dimensions) +
                                  " dimensions does not fit " + std::to_string(target.size()));
   }
-  row_fetch_.Before(index);
-  INTACT_ASSIGN_OR_RETURN(base::ByteSpan encoded, EncodedVector(index));
+  INTACT_ASSIGN_OR_RETURN(base::ByteSpan encoded, FetchVector(index));
   const RowId row = header_.first_row + index;
   uint32_t source = index;
   if (const std::optional<uint32_t> back = format::DecodeRepeat(encoded); back && *back <= index) {
     source = index - *back;
-    INTACT_ASSIGN_OR_RETURN(encoded, EncodedVector(source));
+    INTACT_ASSIGN_OR_RETURN(encoded, FetchVector(source));
   }
   if (Status decoded = Decode(encoded, source, target); !decoded.ok()) {
     INTACT_RETURN_IF_ERROR(CheckUnchanged());  // What happened to the file says more.

@@ -131,6 +131,8 @@ class Segment {
   std::string PlaceOf(uint64_t offset) const;
   // os::Mapping::Advise, by offset in the segment. A hint.
   void Advise(uint64_t offset, uint64_t size, os::Access access) const;
+  // os::Mapping::IsInMemory, by offset in the segment. A hint.
+  bool IsInMemory(uint64_t offset) const { return mapping_->IsInMemory(offset_ + offset); }
   // Compares the checksums of all sections.
   base::Status CheckAll(PageUse use) const;
 
@@ -155,6 +157,8 @@ class Segment {
   std::span<const T> Column(uint32_t kind) const;
   // ok() when the section's bytes have the checksum that the header seals.
   base::Status Compare(const format::SectionEntry& entry, PageUse use) const;
+  // EncodedVector, its pages asked for before.
+  base::Result<base::ByteSpan> FetchVector(uint32_t index) const;
   // Decodes the encoded bytes of a row that has the code of local row `code_row`.
   base::Status Decode(base::ByteSpan encoded, uint32_t code_row, std::span<float> target) const;
   // Compares what was compared before again, unless that was done at this mark once it was settled.

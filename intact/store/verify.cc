@@ -59,8 +59,8 @@ class Verifier {
     return std::move(report_);
   }
 
-  // True when a file was missing, or the journal did not follow on the superblock: a writer may
-  // have replaced the version meanwhile.
+  // True when a file was missing, copies of the superblock did not agree, or the journal did not
+  // follow on the superblock: a writer may have replaced the version meanwhile.
   bool may_be_race() const { return may_be_race_; }
   // The superblock file as it was read.
   const base::Bytes& super_bytes() const { return super_bytes_; }
@@ -106,8 +106,10 @@ class Verifier {
       return std::optional<format::Superblock>();
     }
     for (uint32_t copy = 0; copy < format::kSuperCopyCount; ++copy) {
-      const Status& status = super->copies[copy];
-      if (!status.ok()) Add(path, copy * format::kPageSize, status.message(), true);
+      const Status status = format::CheckSuperCopy(*super, copy, path);
+      if (status.ok()) continue;
+      may_be_race_ = true;  // A writer may have been half way through the pair.
+      Add(path, copy * format::kPageSize, status.message(), true);
     }
     CheckSuperSize();
     super_ = *super;
