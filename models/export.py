@@ -17,7 +17,7 @@ import tokenise
 HERE = pathlib.Path(__file__).parent
 RECIPE = ["packages.json", "manifest.json", "fetch.py", "pairs.py", "corpus.py", "tokenise.py", "train.py", "export.py",
           "model.py", "evaluate.py", "train.sh"]
-NAME, REVISION = b"intact-code-256", b"1"
+NAME, REVISION = b"intact-code-256", b"2"
 WEIGHT_MAX = 8191
 SIZE_MAX = 8_000_000
 SLOT_LOAD_MAX = 0.6

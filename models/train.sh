@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the default model anew, from nothing: fetch, cut pairs, count, train, write, evaluate. About 12 GB of disk.
-# Usage: models/train.sh WORK_FOLDER (with Python 3.11, numpy, scipy and the clients of the registries on the path)
+# Usage: models/train.sh WORK_FOLDER (with Python 3.11, numpy, scipy, numba and the registries' clients on the path)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:?a folder for downloads and intermediate files}

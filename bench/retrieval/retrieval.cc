@@ -12,10 +12,11 @@
 // (the two scores' sum without any other signal) and `ranked` (what a user gets), all of the
 // product.
 //
-//     retrieval TREE STORE QUESTIONS [--weights NAME=W,NAME=W] [--signals FILE]
+//     retrieval TREE STORE QUESTIONS [--model PATH] [--weights NAME=W,NAME=W] [--signals FILE]
 //
-// --weights replaces weights of `ranked`. --signals writes, for tuning, each question's first
-// candidates with their signals' values and which answer they hold.
+// --model embeds with another model than the default one. --weights replaces weights of `ranked`.
+// --signals writes, for tuning, each question's first candidates with their signals' values and
+// which answer they hold.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -302,9 +303,12 @@ int main(int argc, char** argv) {
     }
   }
   if (names.size() != 3)
-    Stop("usage: retrieval TREE STORE QUESTIONS [--weights NAME=W,...] [--signals FILE]");
+    Stop(
+        "usage: retrieval TREE STORE QUESTIONS [--model PATH] [--weights NAME=W,...] [--signals "
+        "FILE]");
   const std::vector<Question> questions = ReadQuestions(names[2]);
-  engine::Place place = Need(engine::Locate({.directory = names[0], .store = names[1]}));
+  engine::Place place =
+      Need(engine::Locate({.directory = names[0], .store = names[1], .model = options["--model"]}));
   const engine::IndexReport report = Need(engine::UpdateIndex(place, {}));
   std::fprintf(stderr, "%s: %llu files, %llu chunks\n", names[0].c_str(),
                static_cast<unsigned long long>(report.files),

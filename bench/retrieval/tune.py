@@ -16,8 +16,8 @@ import pathlib
 import numpy as np
 import scipy.optimize
 
-SIGNALS = ["vector", "text", "coverage", "symbol", "name", "name meaning", "path", "file name", "length", "same file",
-           "file share", "aside"]
+SIGNALS = ["vector", "text", "coverage", "file coverage", "symbol", "place", "name", "name meaning", "names", "path",
+           "file name", "length", "lines", "same file", "file share", "aside"]
 STATIC = [name for name in SIGNALS if name not in ("same file", "file share")]
 AGREEING_BEST = 50
 

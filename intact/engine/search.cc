@@ -9,6 +9,7 @@
 #include "intact/engine/approx_lists.h"
 #include "intact/engine/chunk_filter.h"
 #include "intact/engine/index_view.h"
+#include "intact/engine/name_signals.h"
 #include "intact/engine/row_source.h"
 #include "intact/engine/terms.h"
 #include "intact/os/os.h"
@@ -276,6 +277,8 @@ class SearcherImpl final : public Searcher {
           static_cast<double>(text.scores[ref.segment][ref.chunk]), text.mean, text.deviation);
       candidate.values[IndexOf(search::SignalId::kCoverage)] =
           static_cast<double>(text.coverage[ref.segment][ref.chunk]);
+      candidate.values[IndexOf(search::SignalId::kFileCoverage)] = static_cast<double>(
+          text.file_coverage[ref.segment][static_cast<uint32_t>(candidate.file)]);
       candidates.push_back(candidate);
       return base::Ok();
     };
@@ -285,7 +288,10 @@ class SearcherImpl final : public Searcher {
     for (const ScoredChunk& chunk : BestByText(text, count)) {
       INTACT_RETURN_IF_ERROR(add(chunk.chunk, std::nullopt));
     }
-    FillNameSignals(candidates, terms, text.idf);
+    NameSignals names(request.query, terms, text.idf);
+    for (search::Candidate& candidate : candidates) {
+      names.Fill(ChunkOf(candidate), FileOf(candidate).path, candidate);
+    }
     INTACT_RETURN_IF_ERROR(FillMeaningSignals(candidates, query));
     SortByPlace(candidates);
     return RankInPlace(std::move(candidates), WeightsOf(request));
@@ -303,81 +309,6 @@ class SearcherImpl final : public Searcher {
     search::Rank(candidates, weights);
     for (search::Candidate& candidate : candidates) candidate.order = places[candidate.order];
     return candidates;
-  }
-
-  // The query's weight is spread over its terms by idf; a name's value is the share of it that the
-  // name holds.
-  void FillNameSignals(std::vector<search::Candidate>& candidates,
-                       const std::vector<search::QueryTerm>& terms,
-                       const std::vector<double>& idf) const {
-    std::unordered_map<uint64_t, double> weights;
-    double total = 0;
-    for (size_t i = 0; i < terms.size(); ++i) {
-      weights[terms[i].hash] = idf[i] * terms[i].weight;
-      total += idf[i] * terms[i].weight;
-    }
-    if (total <= 0) return;
-    TermCounter counter;
-    const auto share = [&](std::string_view text) {
-      double held = 0;
-      for (const format::TermCount& term : counter.Count(text)) {
-        if (const auto found = weights.find(term.hash); found != weights.end())
-          held += found->second;
-      }
-      return held / total;
-    };
-    for (search::Candidate& candidate : candidates) {
-      const format::ChunkEntry chunk = ChunkOf(candidate);
-      const std::string_view path = FileOf(candidate).path;
-      const size_t name = path.rfind('/') + 1;
-      candidate.values[IndexOf(search::SignalId::kSymbol)] =
-          std::max(share(chunk.definitions), 0.5 * share(chunk.symbol));
-      FillNameValues(candidate, chunk, weights, counter);
-      const std::string_view stem = path.substr(name, path.find('.', name) - name);
-      candidate.values[IndexOf(search::SignalId::kFileName)] = HeldShare(stem, weights, counter);
-      candidate.values[IndexOf(search::SignalId::kLength)] = std::log2(1.0 + chunk.term_count);
-      candidate.values[IndexOf(search::SignalId::kPath)] =
-          0.67 * share(path.substr(name)) + 0.33 * share(path.substr(0, name));
-      candidate.values[IndexOf(search::SignalId::kAside)] = search::AsideValue(path);
-    }
-  }
-
-  // Calls `body(name)` for each name that the chunk defines; a later part of a long definition has
-  // its name.
-  template <typename Body>
-  static void ForEachName(const format::ChunkEntry& chunk, const Body& body) {
-    std::string_view names = chunk.definitions;
-    if (names.empty()) {
-      body(chunk.symbol.substr(chunk.symbol.find_last_of(".:> ") + 1));
-      return;
-    }
-    while (!names.empty()) {
-      const size_t end = std::min(names.find(' '), names.size());
-      if (end > 0) body(names.substr(0, end));
-      names.remove_prefix(std::min(end + 1, names.size()));
-    }
-  }
-
-  // The share of a name's words that the query has.
-  static double HeldShare(std::string_view name,
-                          const std::unordered_map<uint64_t, double>& weights,
-                          TermCounter& counter) {
-    const std::vector<format::TermCount>& terms = counter.Count(name);
-    if (terms.empty()) return 0;
-    double held = 0;
-    for (const format::TermCount& term : terms) held += weights.contains(term.hash) ? 1 : 0;
-    // The whole identifier is a term of its own.
-    const auto words = static_cast<double>(terms.size() > 1 ? terms.size() - 1 : 1);
-    return std::min(1.0, held / words);
-  }
-
-  static void FillNameValues(search::Candidate& candidate, const format::ChunkEntry& chunk,
-                             const std::unordered_map<uint64_t, double>& weights,
-                             TermCounter& counter) {
-    double& best = candidate.values[IndexOf(search::SignalId::kName)];
-    ForEachName(chunk, [&](std::string_view name) {
-      best = std::max(best, HeldShare(name, weights, counter));
-    });
   }
 
   base::Status FillMeaningSignals(std::vector<search::Candidate>& candidates,

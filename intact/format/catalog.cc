@@ -192,4 +192,11 @@ uint32_t CatalogView::chunk_term_count(uint32_t index) const {
                               offsetof(ChunkRecord, term_count));
 }
 
+uint32_t CatalogView::chunk_file(uint32_t index) const {
+  INTACT_DCHECK(index < chunk_count_);
+  const auto file = base::Load<uint32_t>(chunks_ + size_t{index} * sizeof(ChunkRecord) +
+                                         offsetof(ChunkRecord, file));
+  return std::min(file, file_count_ - 1);
+}
+
 }  // namespace intact::format

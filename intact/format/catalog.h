@@ -82,6 +82,7 @@ class CatalogView {
   // The columns of a chunk that a scan needs, without the rest.
   uint64_t chunk_row(uint32_t index) const;
   uint32_t chunk_term_count(uint32_t index) const;
+  uint32_t chunk_file(uint32_t index) const;
 
  private:
   std::string_view Text(uint64_t offset, uint64_t size) const;

@@ -45,6 +45,7 @@ TextScores ScoreBm25(std::span<const TextSegment> segments, const TextStatistics
   for (const TextSegment& segment : segments) {
     result.scores.emplace_back(segment.allowed->size(), 0.0f);
     result.coverage.emplace_back(segment.allowed->size(), 0.0f);
+    result.file_coverage.emplace_back(segment.catalog->file_count(), 0.0f);
   }
   double total = 0;
   const auto chunk_count = static_cast<double>(statistics.chunk_count);
@@ -60,9 +61,16 @@ TextScores ScoreBm25(std::span<const TextSegment> segments, const TextStatistics
     for (size_t s = 0; s < segments.size(); ++s) {
       const TextSegment& segment = segments[s];
       format::PostingList list = segment.postings->Find(term.hash);
+      uint32_t last_file = UINT32_MAX;
       for (format::Posting posting; list.Next(posting);) {
         if (posting.chunk >= segment.allowed->size() || !segment.allowed->Has(posting.chunk))
           continue;
+        // A file's chunks stand side by side, and postings in the order of chunks.
+        const uint32_t file = segment.catalog->chunk_file(posting.chunk);
+        if (file != last_file) {
+          result.file_coverage[s][file] += static_cast<float>(term.weight * idf);
+          last_file = file;
+        }
         const auto length = static_cast<double>(segment.catalog->chunk_term_count(posting.chunk));
         const double norm =
             kTermSaturation * (1 - kLengthInfluence + kLengthInfluence * length / mean_length);
@@ -73,8 +81,10 @@ TextScores ScoreBm25(std::span<const TextSegment> segments, const TextStatistics
       }
     }
   }
-  for (std::vector<float>& segment : result.coverage) {
-    for (float& part : segment) part = total > 0 ? part / static_cast<float>(total) : 0;
+  for (auto* const parts : {&result.coverage, &result.file_coverage}) {
+    for (std::vector<float>& segment : *parts) {
+      for (float& part : segment) part = total > 0 ? part / static_cast<float>(total) : 0;
+    }
   }
   FillStatistics(segments, result);
   return result;

@@ -36,6 +36,8 @@ struct TextScores {
   std::vector<std::vector<float>> scores;  // By segment and chunk; 0 where no term occurs.
   // The same; which part of all terms' idf * weight the chunk's terms have, 0 to 1.
   std::vector<std::vector<float>> coverage;
+  // The same by segment and file: of the terms that any of the file's allowed chunks has.
+  std::vector<std::vector<float>> file_coverage;
   std::vector<double> idf;  // By query term; 0 for a term that no live chunk contains.
   double mean = 0;          // Over all allowed chunks, zeros included.
   double deviation = 0;

@@ -76,5 +76,20 @@ TEST(ScoreBm25, DoesNotDependOnSegmentsOrDeadChunks) {
   EXPECT_DOUBLE_EQ(a.mean, b.mean);
 }
 
+TEST(ScoreBm25, CoversAFileByAllOfItsAllowedChunks) {
+  // All chunks of `Build` are of one file.
+  const Built built = Build({{{1, 1}}, {{2, 1}, {1, 1}}, {{3, 1}}});
+  Bitmap allowed(3);
+  allowed.AddRange(0, 2);
+  const TextSegment segments[] = {{&built.catalog, &built.postings, &built.live, &allowed}};
+  const QueryTerm terms[] = {{1, 1}, {2, 1}, {3, 1}, {99, 1}};
+  const TextScores scores = ScoreBm25(segments, {3, 4}, terms);
+  ASSERT_EQ(scores.file_coverage[0].size(), 1u);
+  const double total = scores.idf[0] + scores.idf[1] + scores.idf[2];
+  EXPECT_FLOAT_EQ(scores.file_coverage[0][0],
+                  static_cast<float>((scores.idf[0] + scores.idf[1]) / total));
+  EXPECT_FLOAT_EQ(scores.coverage[0][0], static_cast<float>(scores.idf[0] / total));
+}
+
 }  // namespace
 }  // namespace intact::search

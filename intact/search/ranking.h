@@ -11,20 +11,24 @@
 namespace intact::search {
 
 enum class SignalId : uint8_t {
-  kVector,       // Similarity of meaning, in standard deviations over the collection.
-  kText,         // BM25, in standard deviations over the collection.
-  kCoverage,     // Share of the query's weight found anywhere in the chunk.
-  kSymbol,       // Share of the query's weight found in names that the chunk defines.
-  kName,         // Share of a defined name's words found in the query; of the best such name.
-  kNameMeaning,  // Similarity of meaning of the query and a defined name; of the best such name.
+  kVector,        // Similarity of meaning, in standard deviations over the collection.
+  kText,          // BM25, in standard deviations over the collection.
+  kCoverage,      // Share of the query's weight found anywhere in the chunk.
+  kFileCoverage,  // Share of the query's weight found anywhere in the chunk's file.
+  kSymbol,        // Share of the query's weight found in names that the chunk defines.
+  kPlace,         // The same in these, the symbol that they stand in and the file's name together.
+  kName,          // Share of a defined name's words found in the query; of the best such name.
+  kNameMeaning,   // Similarity of meaning of the query and a defined name; of the best such name.
+  kNames,         // How many names the chunk defines, as log2 of 1 + them.
   kPath,  // Share of the query's weight found in the file's path, its last part counting double.
   kFileName,   // Share of the words of the file's name found in the query.
   kLength,     // How much text the chunk has, as log2 of 1 + its terms.
+  kLines,      // How many lines the chunk has, as log2 of them.
   kSameFile,   // Other candidates of the same file agree.
   kFileShare,  // Better chunks of its file, beyond three: answers should come from several files.
   kAside,      // Tests, examples, documentation build files, vendored and generated code.
 };
-inline constexpr size_t kSignalCount = 12;
+inline constexpr size_t kSignalCount = 16;
 
 struct SignalRow {
   SignalId id;

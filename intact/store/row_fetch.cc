@@ -13,9 +13,11 @@ constexpr uint32_t kWholeShift = 31;  // All rows of a segment are one unit.
 // Segments of at most this size are asked for whole: a disk takes little longer for it than for a
 // page.
 constexpr uint64_t kWholeSizeMax = uint64_t{32} << 10;
-// Columns of at most this many bytes a row are asked for in pieces of this size.
+// Columns of at most this many bytes a row are asked for in pieces of this size. Larger columns are
+// not, as it takes too many reads until one falls into a piece that another has brought.
 constexpr uint64_t kThinRowSizeMax = 16;
 constexpr uint64_t kThinPieceSize = uint64_t{16} << 10;
+constexpr uint64_t kThinSizeMax = uint64_t{8} << 20;
 // How much of the rest is asked for around the guess.
 constexpr uint64_t kGuessMargin = uint64_t{8} << 10;
 // Longer than anything but the disk takes, and shorter than that.
@@ -65,11 +67,15 @@ void RowFetch::AskRows(uint32_t begin, uint32_t end) const {
     const uint64_t row_size = entry.size / row_count;
     uint64_t first = begin * row_size;
     uint64_t last = end * row_size;
-    if (row_size <= kThinRowSizeMax) {
-      // Bounded by the section: what lies behind it is of other use.
-      first = first / kThinPieceSize * kThinPieceSize;
-      last = std::min(entry.size, base::AlignUp(last, kThinPieceSize));
-      if (end == begin + 1 && segment_.IsInMemory(entry.offset + begin * row_size)) return;
+    if (row_size <= kThinRowSizeMax && end == begin + 1) {
+      if (segment_.IsInMemory(entry.offset + first)) return;
+      if (entry.size <= kThinSizeMax) {
+        // Bounded by the section: what lies behind it is of other use.
+        first = first / kThinPieceSize * kThinPieceSize;
+        last = std::min(entry.size, base::AlignUp(last, kThinPieceSize));
+      } else if (kind == format::kSectionRowTable) {
+        return;  // Its page is read next: asking for it as well would be a call for nothing.
+      }
     }
     segment_.Advise(entry.offset + first, last - first, os::Access::kSoon);
   };

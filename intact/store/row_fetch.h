@@ -7,8 +7,9 @@
 // for at once. The place in the rest is read when the row table is in memory there; else it is
 // guessed from the row's number, as encoded vectors of one collection are about as long as each
 // other. Table and bounds are a few bytes a row, so what lies around a row's is asked for with
-// them: for later rows, which then need three reads in place of five. A row next to ones that were
-// asked for before is taken for one of a run, as in an export: then many rows are asked for.
+// them, unless they are very large: for later rows, which then need three reads in place of five. A
+// row next to ones that were asked for before is taken for one of a run, as in an export: then many
+// rows are asked for.
 //
 // Rows are remembered 16 at a time, a bit each, so that warm reads pay for a look at the bit only:
 // 0.8 KB for 100,000 rows. The kernel may drop the pages at any time and tells nobody; a read that

@@ -25,6 +25,7 @@ using base::Status;
 // MiB around the byte it was for, so giving back just the bytes read would leave the surroundings
 // of each file.
 constexpr size_t kReleaseSize = size_t{1} << 20;
+constexpr size_t kReleasedReads = 32;  // The same for reads here and there.
 // Codes of new rows are made twice, once for their section and once for the vectors that complete
 // them, when they are more than this.
 constexpr uint64_t kKeptCodesMax = uint64_t{4} << 20;
@@ -275,9 +276,9 @@ class SegmentWriter {
       }
       runs[head].Next();
       if (!runs[head].AtEnd()) heads.push(head);
-      if (++written % (kReleaseSize / 64) == 0) ReleaseKeys();
+      if (++written % (kReleaseSize / 64) == 0) ReleaseSources();
     }
-    ReleaseKeys();
+    ReleaseSources();
     if (written != header_.row_count) {
       return base::Corruption("the key order of a segment to be copied misses rows: expected " +
                               std::to_string(header_.row_count) + ", found " +
@@ -307,8 +308,8 @@ class SegmentWriter {
     return Close(sink);
   }
 
-  // Keys are visited in the order of the output, all over the sources.
-  void ReleaseKeys() const {
+  // For what is read here and there, all over the sources.
+  void ReleaseSources() const {
     for (const RowRun& run : plan_.runs) {
       if (run.source != nullptr) run.source->ReleasePages();
     }
@@ -352,6 +353,7 @@ class SegmentWriter {
     uint64_t end = 0;
     for (const RowRun& run : plan_.runs) ends.push_back(end += run.count);
     RowCoder coder(plan_.dimensions);
+    size_t read_count = 0;
     const auto read_code = [&](uint64_t row, std::span<int8_t> target) {
       const auto number =
           static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), row) - ends.begin());
@@ -364,11 +366,10 @@ class SegmentWriter {
         code = run.source->codes().Read(LocalRow(run, i), target);
       }
       if (code.data() != target.data()) std::copy(code.begin(), code.end(), target.begin());
+      // The kernel maps some pages around each that is read.
+      if (++read_count % kReleasedReads == 0) ReleaseSources();
     };
-    const bool suits =
-        SuitsWholeCodes(header_.row_count, format::CodeStride(plan_.dimensions), read_code);
-    if (header_.row_count >= kWholeCodesRowsMin) ReleaseKeys();
-    return suits;
+    return SuitsWholeCodes(header_.row_count, format::CodeStride(plan_.dimensions), read_code);
   }
 
   Status MakeCodes(const RowRun& run, bool is_kept, CodeSinks& sinks) {
