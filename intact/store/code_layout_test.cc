@@ -46,7 +46,8 @@ TEST(CodeLayout, IsWholeWhereHalvesRuleOutTooLittle) {
   } cases[] = {{Kind::kIsotropic, kLarge, true},      {Kind::kIsotropic, kLarge - 1, false},
                {Kind::kIsotropic, 1, false},          {Kind::kClustered, kLarge, false},
                {Kind::kClustered, kLarge + 7, false}, {Kind::kZero, kLarge, false}};
-  for (const auto& [kind, rows, is_whole] : cases) {
+  for (const auto& [kind, row_count, is_whole] : cases) {
+    const size_t rows = row_count;  // Bindings cannot be captured by every compiler.
     // Row i of a large set is sampled vector i / 16 or so: so many are enough.
     const std::vector<float> vectors = Vectors(kind, std::min<size_t>(rows, 2'000));
     const auto read_code = [&](uint64_t row, std::span<int8_t> code) {
